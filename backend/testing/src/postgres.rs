@@ -1,5 +1,6 @@
 //! A real PostgreSQL server for tests: private, temporary, never run as root.
 
+mod pooler;
 mod standby;
 
 use std::fs;
@@ -13,6 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+pub use self::pooler::Pooler;
 
 /// The limit of a start, recovery after a crash included.
 const START_TIMEOUT: Duration = Duration::from_secs(30);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
@@ -24,6 +24,9 @@ const PARAMETERS: [&str; 12] = [
     "user",
 ];
 
+/// A setting of the session that only a direct connection takes; see [`Address::is_pooled`].
+const DIRECT: (&str, &str) = ("bookstore.direct", "on");
+
 /// A database's address and credentials. `Display` and `Debug` omit the password.
 ///
 /// The form is libpq's (`postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?sslmode=…`); what it omits comes from the
@@ -35,17 +38,39 @@ pub struct Address {
     hosts: Arc<[PgConnectOptions]>,
     /// The host that accepted writes last; its clones share it.
     current: Arc<AtomicUsize>,
+    /// Clones share it.
+    is_pooled: Arc<AtomicBool>,
 }
 
 impl Address {
     /// For a connection to the host that accepted writes last.
     pub(super) fn options(&self) -> PgConnectOptions {
         let current = self.current.load(Ordering::Relaxed);
-        self.hosts
-            .get(current)
-            .or(self.hosts.first())
-            .cloned()
-            .unwrap_or_default()
+        let host = self.hosts.get(current).or(self.hosts.first());
+        self.session(host.cloned().unwrap_or_default())
+    }
+
+    /// Asks for the setting by which a session is known to be this program's own.
+    fn session(&self, options: PgConnectOptions) -> PgConnectOptions {
+        match self.is_pooled() {
+            true => options.statement_cache_capacity(0),
+            false => options.options([DIRECT]),
+        }
+    }
+
+    /// Whether a pooler such as pgbouncer may run each transaction on another connection to the server. Then settings,
+    /// prepared statements and `LISTEN` do not outlive a transaction. A pooler refuses or ignores the setting of a session
+    /// that it does not track.
+    pub(super) fn is_pooled(&self) -> bool {
+        self.is_pooled.load(Ordering::Relaxed)
+    }
+
+    /// A pooler was found.
+    pub(super) fn set_pooled(&self) {
+        if !self.is_pooled.swap(true, Ordering::Relaxed) {
+            tracing::info!(store = %self, "connections lead through a pooler: each transaction has its own settings, and \
+                                           the ledger is polled");
+        }
     }
 
     /// The hosts in the order in which they are tried.
@@ -53,10 +78,8 @@ impl Address {
         let (first, count) = (self.current.load(Ordering::Relaxed), self.hosts.len());
         let indices = (0..count).map(move |more| (first + more) % count);
         indices.filter_map(|index| {
-            Some(Host {
-                index,
-                options: self.hosts.get(index)?.clone(),
-            })
+            let options = self.hosts.get(index)?.clone();
+            Some(Host { index, options })
         })
     }
 
@@ -74,7 +97,20 @@ impl Address {
 #[derive(Debug)]
 pub(super) struct Host {
     index: usize,
-    pub(super) options: PgConnectOptions,
+    options: PgConnectOptions,
+}
+
+impl Host {
+    /// For a new connection to it.
+    pub(super) fn options(&self, address: &Address) -> PgConnectOptions {
+        address.session(self.options.clone())
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown_host(&self.options))
+    }
 }
 
 impl PartialEq for Address {
@@ -109,7 +145,8 @@ impl FromStr for Address {
                 Some(_) => options,
                 None => options.application_name("bookstored"),
             };
-            Ok(options.disable_statement_logging())
+            // A pooler refuses this parameter of sqlx, and the store has no such numbers.
+            Ok(options.extra_float_digits(None).disable_statement_logging())
         };
         let hosts: Vec<PgConnectOptions> = hosts.split(',').map(options).collect::<Result<_, String>>()?;
         Ok(Self {
@@ -117,6 +154,7 @@ impl FromStr for Address {
             shown: shown(&hosts),
             hosts: hosts.into(),
             current: Arc::default(),
+            is_pooled: Arc::default(),
         })
     }
 }
@@ -155,12 +193,15 @@ fn shown(hosts: &[PgConnectOptions]) -> String {
         let (folder, port) = (folder.display(), only.get_port());
         return format!("postgres://{user}@/{database}?host={folder}&port={port}");
     }
-    let host = |host: &PgConnectOptions| match host.get_socket() {
+    let shown: Vec<String> = hosts.iter().map(shown_host).collect();
+    format!("postgres://{user}@{}/{database}", shown.join(","))
+}
+
+fn shown_host(host: &PgConnectOptions) -> String {
+    match host.get_socket() {
         Some(folder) => format!("{}:{}", folder.display(), host.get_port()),
         None => format!("{}:{}", host.get_host(), host.get_port()),
-    };
-    let shown: Vec<String> = hosts.iter().map(host).collect();
-    format!("postgres://{user}@{}/{database}", shown.join(","))
+    }
 }
 
 impl fmt::Display for Address {

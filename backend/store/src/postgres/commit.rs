@@ -185,10 +185,12 @@ impl PostgresStore {
         in_doubt: bool,
     ) -> Result<bool, Error> {
         let found = session::limited(&self.address, QUERY_TIMEOUT, async {
-            let connection = self.connected(slot).await?;
-            let limit = batch.entries.len().max(1);
-            let entries = read(&mut *connection, &self.address, batch.head, limit).await?;
-            Ok((entries, read_history(connection, &self.address).await?))
+            let find = async |connection: &mut PgConnection| {
+                let limit = batch.entries.len().max(1);
+                let entries = read(&mut *connection, &self.address, batch.head, limit).await?;
+                Ok((entries, read_history(connection, &self.address).await?))
+            };
+            session::on_one_server(self.connected(slot).await?, &self.address, find).await
         });
         let (entries, history) = match found.await {
             Ok(found) => found,

@@ -33,14 +33,19 @@ impl PostgresStore {
             return Ok(());
         }
         let writing = session::limited(&self.address, BATCH_TIMEOUT, async {
-            let confirm = sqlx::query(statements::CONFIRM.as_str())
-                .bind(last.map_or(0, |last| last.seq).to_string())
-                .bind(last.map(|last| last.seq))
-                .bind(last.map(|last| last.at_micros))
-                .bind(last.and_then(|last| last.order));
-            let confirm = confirm.execute(self.connected(slot).await?);
-            let (done, warned) = self.warnings.observe(confirm).await;
-            match done.map_err(error("confirm", &self.address))?.rows_affected() {
+            let confirm = async |connection: &mut PgConnection| {
+                let confirm = sqlx::query(statements::CONFIRM.as_str())
+                    .persistent(!self.address.is_pooled())
+                    .bind(last.map_or(0, |last| last.seq).to_string())
+                    .bind(last.map(|last| last.seq))
+                    .bind(last.map(|last| last.at_micros))
+                    .bind(last.and_then(|last| last.order));
+                let done = confirm.execute(connection).await;
+                done.map_err(error("confirm", &self.address))
+            };
+            let confirming = session::on_one_server(self.connected(slot).await?, &self.address, confirm);
+            let (done, warned) = self.warnings.observe(confirming).await;
+            match done?.rows_affected() {
                 0 => Err(Error::Conflict),
                 _ if warned => Err(self.unavailable("the wait for a synchronous standby was cancelled".to_owned())),
                 _ => Ok(()),
@@ -81,12 +86,13 @@ impl PostgresStore {
                 let connection = self.connected(slot).await?;
                 let failed = error("mark", &self.address);
                 let (old, new) = (old.to_string(), StoreId::generate().to_string());
-                sqlx::raw_sql(statements::BEGIN)
+                sqlx::raw_sql(session::begin(&self.address))
                     .execute(&mut *connection)
                     .await
                     .map_err(&failed)?;
                 let replace = sqlx::query(statements::REPLACE_ID).bind(&new).bind(&old);
                 let is_replaced = replace
+                    .persistent(false)
                     .execute(&mut *connection)
                     .await
                     .map_err(&failed)?
@@ -94,6 +100,7 @@ impl PostgresStore {
                     > 0;
                 if is_replaced {
                     sqlx::query(statements::COUNT_EPOCH)
+                        .persistent(false)
                         .execute(&mut *connection)
                         .await
                         .map_err(&failed)?;

@@ -59,6 +59,7 @@ type Row = (String, Option<i64>, Option<i64>, Option<Uuid>);
 /// The history in the database.
 pub(super) async fn read_history(connection: &mut PgConnection, address: &Address) -> Result<History, Error> {
     let row: Option<Row> = sqlx::query_as(statements::END)
+        .persistent(!address.is_pooled())
         .fetch_optional(connection)
         .await
         .map_err(error("read", address))?;

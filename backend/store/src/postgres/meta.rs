@@ -7,6 +7,7 @@ use crate::sql;
 pub(super) async fn get(connection: &mut PgConnection, key: &str) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar(sql::statements::GET)
         .bind(key)
+        .persistent(false)
         .fetch_optional(connection)
         .await
 }
@@ -17,6 +18,7 @@ pub(super) async fn put(
     key: &str,
     value: &str,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(statement).bind(key).bind(value).execute(connection).await?;
+    let put = sqlx::query(statement).bind(key).bind(value).persistent(false);
+    put.execute(connection).await?;
     Ok(())
 }

@@ -9,8 +9,10 @@ mod commit;
 mod confirm;
 mod history;
 mod meta;
+mod migration;
 mod notices;
 mod notify;
+mod reader;
 mod replicas;
 mod session;
 mod statements;
@@ -29,8 +31,7 @@ use std::time::{Duration, Instant};
 use common::wire::Book;
 use common::{Entry, Epoch, Incident, OrderId, Seq, StoreId};
 use futures::TryStreamExt as _;
-use sqlx::pool::PoolConnection;
-use sqlx::{Connection as _, PgConnection, PgPool, Postgres};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use uuid::Uuid;
 
 pub use self::address::Address;
@@ -38,6 +39,7 @@ use self::blocking::Blocking;
 use self::history::{EntryKey, History, read_history};
 use self::notices::Warnings;
 use self::notify::NotificationListener;
+use self::reader::Reader;
 use self::replicas::Replicas;
 use self::turn::Turn;
 use self::tx_error::error;
@@ -114,8 +116,11 @@ impl PostgresStore {
         let (warnings, replicas) = (Warnings::new(), Replicas::default());
         let (connection, (history, upgrade), notifies, readers) = blocking.run(async {
             let mut connection = session::connect(address, &warnings).await?;
-            replicas.check(&mut connection, address).await;
-            let store = session::migrate(&mut connection, address, &warnings, create).await?;
+            let migrating = async |connection: &mut PgConnection| {
+                replicas.check(connection, address).await;
+                migration::migrate(connection, address, &warnings, create).await
+            };
+            let store = session::on_one_server(&mut connection, address, migrating).await?;
             let can_notify = async {
                 let can_notify = session::can_notify(&mut connection).await;
                 can_notify.map_err(error("open", address))
@@ -129,6 +134,7 @@ impl PostgresStore {
             ))
         })?;
         let origin_id = Uuid::new_v4();
+        let poll_only = !notifies || address.is_pooled();
         Ok(Self {
             address: address.clone(),
             history: Mutex::new(history),
@@ -142,7 +148,7 @@ impl PostgresStore {
             readers,
             turn: Mutex::new(None),
             claim: Mutex::new(None),
-            listener: Mutex::new(NotificationListener::new(origin_id, !notifies)),
+            listener: Mutex::new(NotificationListener::new(origin_id, poll_only)),
             origin_id,
             appended: AtomicU64::new(0),
             observed: AtomicU64::new(0),
@@ -158,13 +164,19 @@ impl PostgresStore {
     }
 
     /// A connection for reading.
-    async fn reader(&self) -> Result<PoolConnection<Postgres>, Error> {
-        match self.readers.acquire().await {
+    async fn reader(&self) -> Result<Reader, Error> {
+        self.reader_in(self.address.is_pooled().then_some(statements::BEGIN_POOLED))
+            .await
+    }
+
+    /// The same, in a transaction if one is to begin.
+    async fn reader_in(&self, begin: Option<&'static str>) -> Result<Reader, Error> {
+        match Reader::of(&self.readers, begin).await {
             // The pool hides why it cannot connect. Another host may accept writes by now.
             Err(sqlx::Error::PoolTimedOut) => {
                 self.connect().await?;
                 match self.address.has_several_hosts() {
-                    true => self.readers.acquire().await.map_err(self.error()),
+                    true => Reader::of(&self.readers, begin).await.map_err(self.error()),
                     false => Err(self.unavailable("no connection is free".to_owned())),
                 }
             }
@@ -229,7 +241,8 @@ fn damaged(address: &Address, why: String) -> Error {
 }
 
 async fn head_of(executor: impl sqlx::PgExecutor<'_>) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(sql::statements::HEAD).fetch_one(executor).await
+    let head = sqlx::query_scalar(sql::statements::HEAD).persistent(false);
+    head.fetch_one(executor).await
 }
 
 async fn read(
@@ -241,6 +254,7 @@ async fn read(
     let mut entries: Vec<Entry> = Vec::new();
     let mut last = after;
     let mut rows = sqlx::query(sql::statements::READ.as_str())
+        .persistent(!address.is_pooled())
         .bind(sql::seq_column(after))
         .bind(sql::limit_column(limit))
         .fetch(executor);
@@ -256,7 +270,9 @@ async fn read(
 /// Every book, by item number.
 async fn books_of(connection: &mut PgConnection, address: &Address) -> Result<Vec<Book>, Error> {
     let (mut books, mut texts) = (Vec::new(), SharedTexts::default());
-    let mut rows = sqlx::query(sql::statements::BOOKS.as_str()).fetch(connection);
+    let mut rows = sqlx::query(sql::statements::BOOKS.as_str())
+        .persistent(false)
+        .fetch(connection);
     while let Some(row) = rows.try_next().await.map_err(error("read", address))? {
         let row = BookRow::from_postgres(&row).map_err(error("read", address))?;
         books.push(sql::book(row, &mut texts).map_err(|why| damaged(address, why))?);
@@ -267,11 +283,7 @@ async fn books_of(connection: &mut PgConnection, address: &Address) -> Result<Ve
 impl Store for PostgresStore {
     fn load(&self) -> Result<StoreState, Error> {
         self.run(LOAD_TIMEOUT, async {
-            let mut reader = self.reader().await?;
-            let mut transaction = reader
-                .begin_with(statements::BEGIN_SNAPSHOT)
-                .await
-                .map_err(self.error())?;
+            let mut transaction = self.reader_in(Some(statements::BEGIN_SNAPSHOT)).await?;
             let history = read_history(&mut transaction, &self.address).await?;
             let head = sql::seq_of(history.head()).map_err(|why| damaged(&self.address, why))?;
             let restoring = meta::get(&mut transaction, sql::RESTORING).await;
@@ -301,6 +313,7 @@ impl Store for PostgresStore {
         let (first, last) = range.into_inner();
         let rows: Vec<(i64, Uuid)> = self.run(QUERY_TIMEOUT, async {
             let query = sqlx::query_as(sql::statements::ORDERS)
+                .persistent(false)
                 .bind(sql::seq_column(first))
                 .bind(sql::seq_column(last))
                 .bind(sql::limit_column(limit));
@@ -313,6 +326,7 @@ impl Store for PostgresStore {
     fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
         let found = self.run(QUERY_TIMEOUT, async {
             let rows = sqlx::query(sql::statements::FIND.as_str())
+                .persistent(!self.address.is_pooled())
                 .bind(sql::order_column(order))
                 .fetch_all(&mut *self.reader().await?)
                 .await
@@ -381,17 +395,19 @@ impl Store for PostgresStore {
     fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         self.connection.write(|_, _| Ok(()))?;
         self.run(QUERY_TIMEOUT, async {
+            let mut reader = self.reader().await?;
             let put = sqlx::query(sql::statements::PUT_BLOB).bind(name).bind(content);
-            put.execute(&mut *self.reader().await?)
-                .await
-                .map_err(error("write", &self.address))?;
-            Ok(())
+            let failed = error("write", &self.address);
+            put.persistent(false).execute(&mut *reader).await.map_err(&failed)?;
+            reader.commit().await.map_err(failed)
         })
     }
 
     fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         self.run(QUERY_TIMEOUT, async {
-            let get = sqlx::query_scalar(sql::statements::GET_BLOB).bind(name);
+            let get = sqlx::query_scalar(sql::statements::GET_BLOB)
+                .bind(name)
+                .persistent(false);
             let content = get.fetch_optional(&mut *self.reader().await?).await;
             content.map_err(self.error())
         })
@@ -399,7 +415,7 @@ impl Store for PostgresStore {
 
     fn ledger_bytes(&self) -> Result<Option<u64>, Error> {
         let bytes: i64 = self.run(QUERY_TIMEOUT, async {
-            let query = sqlx::query_scalar(statements::LEDGER_BYTES);
+            let query = sqlx::query_scalar(statements::LEDGER_BYTES).persistent(false);
             query.fetch_one(&mut *self.reader().await?).await.map_err(self.error())
         })?;
         Ok(u64::try_from(bytes).ok())

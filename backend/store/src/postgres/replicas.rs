@@ -18,8 +18,8 @@ pub(super) struct Replicas {
 impl Replicas {
     /// Asks the server, and logs a change. An engine that does not know the question has no such replicas.
     pub(super) async fn check(&self, connection: &mut PgConnection, address: &Address) {
-        let asking = sqlx::query_scalar(statements::ARE_ASYNCHRONOUS).fetch_one(connection);
-        let are_asynchronous = asking.await.unwrap_or(false);
+        let asking = sqlx::query_scalar(statements::ARE_ASYNCHRONOUS).persistent(false);
+        let are_asynchronous = asking.fetch_one(connection).await.unwrap_or(false);
         if self.are_asynchronous.swap(are_asynchronous, Ordering::Relaxed) == are_asynchronous {
             return;
         }

@@ -1,54 +1,94 @@
-//! Connecting, checking the server's settings, and migrating the tables.
+//! Connecting, and checking the server's settings.
 
 use std::time::Duration;
 
-use common::{Entry, Seq, StoreId};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool};
+use sqlx::{ConnectOptions as _, PgConnection, PgPool, Row as _};
 
-use super::history::{History, read_history};
+use super::address::Host;
 use super::notices::Warnings;
-use super::tx_error::{TxError, error, is_connection_lost, message};
-use super::write::{Purpose, Transaction};
-use super::{Address, CATALOG_TIMEOUT, QUERY_TIMEOUT, books_of, damaged, head_of, meta, statements};
-use crate::sql::{self, Batch, Engine, Found, Migration, Upgrade};
-use crate::{Error, format_1};
+use super::tx_error::{error, is_connection_lost, message};
+use super::{Address, statements};
+use crate::Error;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For one of several hosts, which may all have to be tried before a purchase's deadline.
 const HOST_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long other hosts may take to say that they accept writes too, after one has.
+const RIVAL_TIMEOUT: Duration = Duration::from_millis(300);
+/// What pgbouncer says of a setting that it does not track.
+const REFUSED_PARAMETER: &str = "unsupported startup parameter";
 /// The wait for a connection for reading.
 const READER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections for reading, including the ones that listen, hold a turn, and hold a claim.
 const READERS_MAX: u32 = 6;
-/// Tries of a migration's step that collides with another process's.
-const MIGRATION_TRIES_MAX: u32 = 20;
-const MIGRATION_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Opens a connection for writing to the first host that accepts writes, and refuses a server that may lose commits.
+/// Opens a connection for writing to the host that accepts writes, and refuses a server that may lose commits.
+///
+/// All hosts are asked at once. After a promotion the former primary may accept writes for a while, and so does a standby that
+/// an administrator promotes beside the primary.
 pub(super) async fn connect(address: &Address, warnings: &Warnings) -> Result<PgConnection, Error> {
     let timeout = match address.has_several_hosts() {
         true => HOST_TIMEOUT,
         false => CONNECT_TIMEOUT,
     };
-    let mut refusals = Vec::new();
-    for host in address.hosts() {
-        let connecting = async {
-            let connection = host.options.connect().await;
-            let mut connection = connection.map_err(error("open", address))?;
-            prepare(&mut connection, address, warnings).await?;
-            Ok(connection)
-        };
-        match limited(address, timeout, connecting).await {
+    let opening = |host: Host| async move {
+        let opened = limited(address, timeout, open(&host, address)).await;
+        (host, opened)
+    };
+    let mut hosts: FuturesUnordered<_> = address.hosts().map(opening).collect();
+    let (mut writable, mut refusals, mut failure) = (Vec::new(), Vec::new(), None);
+    let mut wait = timeout.saturating_mul(2);
+    while let Ok(Some((host, opened))) = tokio::time::timeout(wait, hosts.next()).await {
+        match opened {
             Ok(connection) => {
-                address.use_host(&host);
-                return Ok(connection);
+                writable.push((host, connection));
+                wait = RIVAL_TIMEOUT;
             }
             Err(error @ (Error::Unavailable { .. } | Error::ReadOnly { .. })) => refusals.push(error),
-            Err(error) => return Err(error),
+            Err(error) => failure = Some(error),
         }
     }
-    Err(no_host(address, &refusals))
+    drop(hosts);
+    let (host, mut connection) = match (writable.len(), failure) {
+        (0, Some(failure)) => return Err(failure),
+        (1, _) => writable.pop(),
+        _ => choose(writable, address).await,
+    }
+    .ok_or_else(|| no_host(address, &refusals))?;
+    let warning = if address.is_pooled() {
+        statements::WARN_POOLED
+    } else {
+        statements::WARN
+    };
+    let warning = on_one_server(&mut connection, address, async |connection| {
+        let warning = sqlx::raw_sql(warning).execute(connection).await;
+        warning.map_err(error("open", address))
+    });
+    limited(address, timeout, warnings.prove(warning)).await?;
+    address.use_host(&host);
+    Ok(connection)
+}
+
+/// Of several hosts that accept writes, the one that a failover made the primary: only there do commits reach a standby.
+async fn choose(writable: Vec<(Host, PgConnection)>, address: &Address) -> Option<(Host, PgConnection)> {
+    let mut ranked = Vec::new();
+    for (host, mut connection) in writable {
+        let ranking = async {
+            let row = sqlx::raw_sql(statements::RANK).fetch_one(&mut connection).await;
+            let rank = row.and_then(|row| Ok((row.try_get::<bool, _>(0)?, row.try_get::<String, _>(1)?)));
+            rank.map_err(error("open", address))
+        };
+        // An engine that does not know the question ranks last.
+        let rank = limited(address, HOST_TIMEOUT, ranking).await.ok();
+        ranked.push((rank, host, connection));
+    }
+    let names: Vec<String> = ranked.iter().map(|(_, host, _)| host.to_string()).collect();
+    let (_, host, connection) = ranked.into_iter().max_by(|one, other| one.0.cmp(&other.0))?;
+    tracing::warn!(hosts = names.join(", "), used = %host, "several hosts accept writes");
+    Some((host, connection))
 }
 
 /// Why no host can be used.
@@ -65,34 +105,55 @@ fn no_host(address: &Address, refusals: &[Error]) -> Error {
     }
 }
 
-async fn prepare(connection: &mut PgConnection, address: &Address, warnings: &Warnings) -> Result<(), Error> {
+/// Connects to one host, finds out whether a pooler is between, and checks the server's settings.
+async fn open(host: &Host, address: &Address) -> Result<PgConnection, Error> {
     let failed = error("open", address);
-    for setting in [
-        statements::SYNCHRONOUS_COMMIT,
-        statements::ISOLATION,
-        statements::IDLE_TIMEOUT,
-        statements::LOCK_TIMEOUT,
-        statements::CLIENT_MIN_MESSAGES,
-    ] {
+    let mut connection = match host.options(address).connect().await {
+        Err(sqlx::Error::Database(refused)) if refused.message().contains(REFUSED_PARAMETER) => {
+            address.set_pooled();
+            host.options(address).connect().await
+        }
+        connected => connected,
+    }
+    .map_err(&failed)?;
+    if !address.is_pooled() {
+        let direct = show(&mut connection, statements::DIRECT).await.map_err(&failed)?;
+        match direct {
+            Some(_) => set_session(&mut connection).await.map_err(&failed)?,
+            None => address.set_pooled(),
+        }
+    }
+    on_one_server(&mut connection, address, async |connection| {
+        check_settings(connection, address).await
+    })
+    .await?;
+    Ok(connection)
+}
+
+async fn set_session(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    for setting in statements::SETTINGS {
         match sqlx::raw_sql(setting).execute(&mut *connection).await {
             Err(sqlx::Error::Database(unknown)) if unknown.code().as_deref() == Some("42704") => {
                 tracing::debug!(setting, "the server does not know the setting");
             }
             done => {
-                done.map_err(&failed)?;
+                done?;
             }
         }
     }
-    let fsync: Option<String> = sqlx::query_scalar(statements::FSYNC)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(&failed)?;
-    if fsync.as_deref() == Some("off") {
-        return Err(Error::Database {
-            operation: "open",
-            store: address.to_string(),
-            why: "the server runs with fsync=off and may lose committed data; turn fsync on".to_owned(),
-        });
+    Ok(())
+}
+
+async fn check_settings(connection: &mut PgConnection, address: &Address) -> Result<(), Error> {
+    let failed = error("open", address);
+    let refused = |why: String| Error::Database {
+        operation: "open",
+        store: address.to_string(),
+        why,
+    };
+    if show(connection, statements::FSYNC).await.map_err(&failed)?.as_deref() == Some("off") {
+        let why = "the server runs with fsync=off and may lose committed data; turn fsync on";
+        return Err(refused(why.to_owned()));
     }
     if is_read_only(connection).await.map_err(&failed)? {
         return Err(Error::ReadOnly {
@@ -100,9 +161,50 @@ async fn prepare(connection: &mut PgConnection, address: &Address, warnings: &Wa
             why: "the server is a standby or set read-only".to_owned(),
         });
     }
-    let warning = sqlx::raw_sql(statements::WARN).execute(connection);
-    warnings.prove(warning).await.map_err(failed)?;
-    Ok(())
+    match show(connection, statements::SYNCHRONOUS_COMMIT).await.map_err(failed)? {
+        Some(other) if other != "on" => Err(refused(format!(
+            "synchronous_commit is {other} although the session sets it; something between changes its statements"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A single text, in a message that a pooler passes on whole.
+async fn show(connection: &mut PgConnection, statement: &'static str) -> Result<Option<String>, sqlx::Error> {
+    let row = sqlx::raw_sql(statement).fetch_optional(connection).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
+}
+
+/// What a transaction begins with.
+pub(super) fn begin(address: &Address) -> &'static str {
+    match address.is_pooled() {
+        true => statements::BEGIN_POOLED,
+        false => statements::BEGIN,
+    }
+}
+
+/// Runs several messages on one connection to the server. A pooler may give each transaction another one.
+pub(super) async fn on_one_server<T>(
+    connection: &mut PgConnection,
+    address: &Address,
+    operation: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if !address.is_pooled() {
+        return operation(connection).await;
+    }
+    let run = async |connection: &mut PgConnection, statement| {
+        let done = sqlx::raw_sql(statement).execute(connection).await;
+        done.map_err(error("use", address))
+    };
+    run(connection, statements::BEGIN_POOLED).await?;
+    let done = operation(connection).await;
+    let end = if done.is_ok() {
+        statements::COMMIT
+    } else {
+        statements::ROLLBACK
+    };
+    run(connection, end).await?;
+    done
 }
 
 /// The result of an operation, or that it took too long.
@@ -139,134 +241,7 @@ pub(super) fn readers(address: &Address) -> PgPool {
 }
 
 async fn is_read_only(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let is_read_only: String = sqlx::query_scalar(statements::READ_ONLY).fetch_one(connection).await?;
-    Ok(is_read_only == "on")
-}
-
-/// Migrates the tables and returns the history and what is known of its upgrade; without `create` the tables must exist
-/// and be up to date. Several processes may migrate at once.
-pub(super) async fn migrate(
-    connection: &mut PgConnection,
-    address: &Address,
-    warnings: &Warnings,
-    create: bool,
-) -> Result<(History, Upgrade), Error> {
-    let finding = find_tables(connection, address);
-    let (found, has_entries) = limited(address, QUERY_TIMEOUT, finding).await?;
-    let pending = sql::pending(Engine::Postgres, &found, create, &address.to_string())?;
-    if !pending.is_empty() {
-        let migrating = run_migrations(pending, has_entries, connection, address, warnings);
-        limited(address, CATALOG_TIMEOUT, migrating).await?;
-    }
-    let reading = async {
-        let upgrade = meta::get(connection, sql::UPGRADE).await;
-        let upgrade = upgrade.map_err(error("read", address))?;
-        let upgrade = Upgrade::parse(upgrade.as_deref()).map_err(|why| damaged(address, why))?;
-        Ok((read_history(connection, address).await?, upgrade))
-    };
-    limited(address, QUERY_TIMEOUT, reading).await
-}
-
-/// What the database contains, and whether its ledger had entries before its version was read: then they are of that
-/// version, however many other processes migrate meanwhile.
-async fn find_tables(connection: &mut PgConnection, address: &Address) -> Result<(Found, bool), Error> {
-    let failed = error("read", address);
-    let tables: Vec<String> = sqlx::query_scalar(statements::TABLES)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(&failed)?;
-    let has = |name: &str| tables.iter().any(|table| table == name);
-    let has_entries = has("meta") && has("ledger") && head_of(&mut *connection).await.map_err(&failed)? > 0;
-    let version = match has("meta") {
-        true => meta::get(connection, "schema").await.map_err(&failed)?,
-        false => None,
-    };
-    let found = Found {
-        has_tables: !tables.is_empty(),
-        has_meta: has("meta"),
-        version,
-    };
-    Ok((found, has_entries))
-}
-
-async fn run_migrations(
-    pending: Vec<Migration>,
-    has_entries: bool,
-    connection: &mut PgConnection,
-    address: &Address,
-    warnings: &Warnings,
-) -> Result<(), Error> {
-    let failed = error("create the tables of", address);
-    for migration in pending {
-        for statement in migration.statements {
-            execute_idempotent(connection, &statement).await.map_err(&failed)?;
-        }
-        let id = StoreId::generate().to_string();
-        meta::put(connection, statements::PUT_IF_ABSENT, "store", &id)
-            .await
-            .map_err(&failed)?;
-        if migration.describes_books && has_entries {
-            upgrade(connection, address, warnings).await?;
-        }
-        let version = migration.version.to_string();
-        meta::put(connection, sql::statements::PUT, "schema", &version)
-            .await
-            .map_err(&failed)?;
-    }
-    Ok(())
-}
-
-/// Appends entries that describe the books, unless another process has.
-async fn upgrade(connection: &mut PgConnection, address: &Address, warnings: &Warnings) -> Result<(), Error> {
-    let failed = error("upgrade", address);
-    for _ in 0..MIGRATION_TRIES_MAX {
-        let head = head_of(&mut *connection).await.map_err(&failed)?;
-        let head = sql::seq_of(head).map_err(|why| damaged(address, why))?;
-        if head == Seq::ZERO || meta::get(connection, sql::UPGRADE).await.map_err(&failed)?.is_some() {
-            return Ok(());
-        }
-        let books = books_of(connection, address).await?;
-        let entries: Vec<Entry> = format_1::upgrade_entries(head, &books).collect();
-        let history = read_history(connection, address).await?;
-        let mut transaction = Transaction::new(address, Batch::new(head, &entries)?, Purpose::Upgrade, history);
-        // A catalog confirms the last entry when it opens the store.
-        match transaction.run(connection, warnings).await {
-            Ok(_) => {
-                tracing::info!(books = books.len(), after = %head, "the store is upgraded to ledger format 2");
-                return Ok(());
-            }
-            Err(TxError::HeadMoved | TxError::SerializationFailure(_)) => {
-                tokio::time::sleep(MIGRATION_RETRY_DELAY).await;
-            }
-            Err(error) => return Err(error.into_error(address)),
-        }
-    }
-    Err(Error::Conflict)
-}
-
-/// Runs an idempotent statement. Two processes that create the same table at once may collide in the system catalog; the
-/// next try finds the table.
-async fn execute_idempotent(connection: &mut PgConnection, statement: &str) -> Result<(), sqlx::Error> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let result = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await;
-        match result {
-            Err(sqlx::Error::Database(error))
-                if tries < MIGRATION_TRIES_MAX && is_collision(error.code().as_deref()) =>
-            {
-                tokio::time::sleep(MIGRATION_RETRY_DELAY).await;
-            }
-            result => return result.map(drop),
-        }
-    }
-}
-
-fn is_collision(code: Option<&str>) -> bool {
-    matches!(
-        code,
-        Some("23505" | "40001" | "40P01" | "42710" | "42P07" | "XX000" | "55006")
-    )
+    Ok(show(connection, statements::READ_ONLY).await?.as_deref() == Some("on"))
 }
 
 /// Whether the engine supports `NOTIFY`; otherwise every process polls.

@@ -9,18 +9,30 @@ use uuid::Uuid;
 use crate::sql::statements::{names, upsert_books};
 use crate::sql::{BOOK_COLUMNS, ENTRY_COLUMNS};
 
-/// Applies to the whole session.
-pub(super) const SYNCHRONOUS_COMMIT: &str = "SET synchronous_commit = 'on'";
-/// For statements that commit by themselves.
-pub(super) const ISOLATION: &str = "SET default_transaction_isolation = 'read committed'";
-/// A stopped process must not hold locks that others wait for.
-pub(super) const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '10s'";
-/// A start or a batch must not wait silently behind a lock: the transaction that holds it may wait for a standby.
-pub(super) const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
-/// A role or a database may have set it so high that no warning is sent.
-pub(super) const CLIENT_MIN_MESSAGES: &str = "SET client_min_messages = 'warning'";
+/// What applies to a whole session.
+pub(super) const SETTINGS: [&str; 5] = [
+    "SET synchronous_commit = 'on'",
+    // For statements that commit by themselves.
+    "SET default_transaction_isolation = 'read committed'",
+    // A stopped process must not hold locks that others wait for.
+    "SET idle_in_transaction_session_timeout = '10s'",
+    // A start or a batch must not wait silently behind a lock: the transaction that holds it may wait for a standby.
+    "SET lock_timeout = '2s'",
+    // A role or a database may have set it so high that no warning is sent.
+    "SET client_min_messages = 'warning'",
+];
 /// Makes the server warn that there is no transaction.
 pub(super) const WARN: &str = "COMMIT";
+/// Makes the server warn that there is one.
+pub(super) const WARN_POOLED: &str = "BEGIN";
+/// `on` in a session that is this program's own.
+pub(super) const DIRECT: &str = "SELECT current_setting('bookstore.direct', TRUE)";
+/// Must be `on`. Null in an engine without this setting.
+pub(super) const SYNCHRONOUS_COMMIT: &str = "SELECT current_setting('synchronous_commit', TRUE)";
+/// Of several servers that accept writes: whether commits wait for a standby, and how often its history was forked by a
+/// promotion.
+pub(super) const RANK: &str = "SELECT setting <> '' AS waits, left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline \
+     FROM pg_settings WHERE name = 'synchronous_standby_names'";
 /// `on` on a standby, and where an administrator set it.
 pub(super) const READ_ONLY: &str = "SHOW transaction_read_only";
 /// Returns no row in an engine without this setting.
@@ -39,7 +51,12 @@ pub(super) const TABLES: &str = "SELECT table_name::TEXT FROM information_schema
      WHERE table_schema = current_schema() AND table_name IN ('meta', 'ledger', 'books')";
 pub(super) const PUT_IF_ABSENT: &str = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
 
-pub(super) const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED";
+/// Each transaction sets what its durability depends on.
+pub(super) const BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = 'on'";
+/// Through a pooler it sets everything.
+pub(super) const BEGIN_POOLED: &str = "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+     SET LOCAL synchronous_commit = 'on'; SET LOCAL idle_in_transaction_session_timeout = '10s'; \
+     SET LOCAL lock_timeout = '2s'; SET LOCAL client_min_messages = 'warning'";
 pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
 pub(super) const COMMIT: &str = "COMMIT";
 pub(super) const ROLLBACK: &str = "ROLLBACK";
@@ -60,7 +77,8 @@ pub(super) static INSERT_ENTRIES: LazyLock<String> = LazyLock::new(|| {
 });
 const INSERT_PARAMETERS: usize = ENTRY_COLUMNS.len() + 7;
 /// [`INSERT_ENTRIES`] and [`UPDATE_BOOKS`] in one statement, which commits by itself. Takes the parameters of both. Returns the
-/// number of new entries. Fails by a division by zero if they do not lead from a stored stock to the new one.
+/// number of new entries. Fails by a division by zero if they do not lead from a stored stock to the new one. Sets what its
+/// durability depends on.
 pub(super) static APPEND: LazyLock<String> = LazyLock::new(|| append(""));
 /// The same; takes the payload of a notification too.
 pub(super) static APPEND_AND_NOTIFY: LazyLock<String> = LazyLock::new(|| {
@@ -74,7 +92,7 @@ fn append(more: &str) -> String {
         "WITH inserted AS ({} RETURNING seq), written AS (SELECT count(*) AS entries FROM inserted), \
          updated AS ({} AND (SELECT entries FROM written) > 0 RETURNING books.item) \
          SELECT entries, 1 / (CASE WHEN entries = 0 OR (SELECT count(*) FROM updated) = cardinality(${first}::BIGINT[]) \
-         THEN 1 ELSE 0 END){more} FROM written",
+         THEN 1 ELSE 0 END), set_config('synchronous_commit', 'on', TRUE){more} FROM written",
         *INSERT_ENTRIES,
         update_books(first)
     )
@@ -85,7 +103,8 @@ fn append(more: &str) -> String {
 pub(super) static CONFIRM: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO meta (key, value) SELECT 'confirmed', $1::TEXT WHERE {} \
-         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value \
+         RETURNING set_config('synchronous_commit', 'on', TRUE)",
         has_entry(2, 3, 4)
     )
 });

@@ -1,6 +1,7 @@
 mod doubt;
 mod history;
 mod hosts;
+mod pooler;
 mod proxy;
 mod shared;
 mod standby;
@@ -42,7 +43,8 @@ impl Schema {
     /// Runs statements in the schema.
     fn sql(&self, statements: &str) -> String {
         let options = self.address.options();
-        let path = options.get_options().unwrap().trim_start_matches("-c").to_owned();
+        let path = options.get_options().unwrap().split(' ').next().unwrap();
+        let path = path.trim_start_matches("-c");
         self.server.sql(&format!("SET {path}; {statements}"))
     }
 

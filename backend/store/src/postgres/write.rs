@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::history::History;
 use super::notices::Warnings;
 use super::tx_error::{Stage, TxError};
-use super::{Address, meta, statements};
+use super::{Address, head_of, meta, session, statements};
 use crate::Error;
 use crate::sql::{self, Batch, BookRow, EntryRow, PgQuery, StockDelta, Upgrade};
 
@@ -60,11 +60,11 @@ impl<'a> Transaction<'a> {
     /// Runs one attempt; returns whether the server warned about the commit. After every error but
     /// [`TxError::ConnectionLost`] the connection remains usable.
     pub(super) async fn run(&mut self, connection: &mut PgConnection, warnings: &Warnings) -> Result<bool, TxError> {
-        if self.is_one_statement() {
+        if self.is_one_statement() && !self.address.is_pooled() {
             return self.append_at_once(connection, warnings).await;
         }
         self.stage = Stage::BeforeCommit;
-        sqlx::raw_sql(statements::BEGIN)
+        sqlx::raw_sql(session::begin(self.address))
             .execute(&mut *connection)
             .await
             .map_err(|error| self.error(&error))?;
@@ -140,7 +140,7 @@ impl<'a> Transaction<'a> {
             }
             Purpose::EndRestore(books) => return self.end_restore(connection, books).await,
             Purpose::Upgrade => {
-                self.execute(&mut *connection, sqlx::query(sql::statements::DELETE_BLOBS))
+                self.execute(&mut *connection, self.query(sql::statements::DELETE_BLOBS))
                     .await?;
                 let range = Upgrade::value(self.batch.head, self.batch.last());
                 self.put(&mut *connection, sql::UPGRADE, &range).await?;
@@ -154,10 +154,7 @@ impl<'a> Transaction<'a> {
 
     async fn end_restore(&self, connection: &mut PgConnection, books: &[Book]) -> Result<(), TxError> {
         // No entry is inserted that could conflict, so the head is checked here.
-        let head = sqlx::query_scalar(sql::statements::HEAD)
-            .fetch_one(&mut *connection)
-            .await;
-        let head: i64 = head.map_err(|error| self.error(&error))?;
+        let head = head_of(&mut *connection).await.map_err(|error| self.error(&error))?;
         if head != sql::seq_column(self.batch.head) {
             return Err(TxError::HeadMoved);
         }
@@ -173,6 +170,10 @@ impl<'a> Transaction<'a> {
     async fn put(&self, connection: &mut PgConnection, key: &str, value: &str) -> Result<(), TxError> {
         let put = meta::put(connection, sql::statements::PUT, key, value).await;
         put.map_err(|error| self.error(&error))
+    }
+
+    fn query<'q>(&self, statement: &'static str) -> PgQuery<'q> {
+        sqlx::query(statement).persistent(!self.address.is_pooled())
     }
 
     fn error(&self, error: &sqlx::Error) -> TxError {
@@ -201,7 +202,7 @@ impl<'a> Transaction<'a> {
     /// Binds the parameters of [`statements::INSERT_ENTRIES`]; the rows follow the entry `head`.
     fn bind_entries<'q>(&self, statement: &'static str, rows: &[EntryRow<'q>], head: i64) -> PgQuery<'q> {
         let before = self.history.entry_at(self.batch.head);
-        EntryRow::bind_to(rows, sqlx::query(statement))
+        EntryRow::bind_to(rows, self.query(statement))
             .bind(sql::seq_column(self.batch.head.next()))
             .bind(head)
             .bind(self.history.store.to_string())
@@ -214,7 +215,7 @@ impl<'a> Transaction<'a> {
     /// Applies the stock deltas, which must lead from the stored stock to the new one.
     async fn update_books(&self, connection: &mut PgConnection) -> Result<(), TxError> {
         for deltas in self.batch.deltas.chunks(ROWS_MAX) {
-            let update = bind_deltas(sqlx::query(statements::UPDATE_BOOKS.as_str()), deltas);
+            let update = bind_deltas(self.query(statements::UPDATE_BOOKS.as_str()), deltas);
             if self.execute(&mut *connection, update).await? != deltas.len() as u64 {
                 return Err(TxError::stock_mismatch(self.address));
             }
@@ -225,7 +226,7 @@ impl<'a> Transaction<'a> {
     async fn upsert_books(&self, connection: &mut PgConnection, books: &[Book]) -> Result<(), TxError> {
         for books in books.chunks(ROWS_MAX) {
             let rows: Vec<BookRow<'_>> = books.iter().map(BookRow::from).collect();
-            let query = BookRow::bind_to(&rows, sqlx::query(statements::UPSERT_BOOKS.as_str()));
+            let query = BookRow::bind_to(&rows, self.query(statements::UPSERT_BOOKS.as_str()));
             self.execute(&mut *connection, query).await?;
         }
         Ok(())
@@ -233,7 +234,7 @@ impl<'a> Transaction<'a> {
 
     async fn delete_books(&self, connection: &mut PgConnection, items: &[i64]) -> Result<(), TxError> {
         if !items.is_empty() {
-            let query = sqlx::query(statements::DELETE_BOOKS).bind(items);
+            let query = self.query(statements::DELETE_BOOKS).bind(items);
             self.execute(connection, query).await?;
         }
         Ok(())

@@ -70,6 +70,38 @@ fn replicas_for_which_no_commit_waits_are_a_risk() {
     while risk().is_some() {}
 }
 
+/// The directory of the server to which new connections of the store lead.
+fn used(store: &PostgresStore) -> String {
+    let socket = store.address.options().get_socket().cloned();
+    socket.unwrap().display().to_string()
+}
+
+#[test]
+fn of_two_primaries_the_one_whose_commits_reach_a_standby_is_used() {
+    let Some(primary) = Server::start(&[]) else { return };
+    let url = primary.url();
+    // Commits of the first one wait for no standby, as of one that Patroni did not promote.
+    let (rogue, standby) = (primary.start_standby(), primary.start_standby());
+    rogue.promote();
+    let socket = |server: &Server| server.socket().parent().unwrap().display().to_string();
+    let mut shop = ReferenceShop::empty();
+    for hosts in [[&rogue, &primary], [&primary, &rogue]] {
+        let store = PostgresStore::open(&address_on(hosts, &url)).unwrap();
+        assert_eq!(used(&store), socket(&primary), "no standby follows the other one");
+        if shop.head == Seq::ZERO {
+            shop = ReferenceShop::filled(&store);
+        }
+        shop.sell_through(&store, 1);
+        shop.assert_matches(&store);
+    }
+    // A failover whose former primary goes on, without its standby.
+    let store = PostgresStore::open(&address_on([&primary, &standby], &url)).unwrap();
+    standby.promote();
+    let opened = PostgresStore::open(&address_on([&primary, &standby], &url)).unwrap();
+    assert_eq!(used(&opened), socket(&standby));
+    drop(store);
+}
+
 #[test]
 fn with_standbys_alone_each_host_is_named() {
     let Some(primary) = Server::start(&[]) else { return };
