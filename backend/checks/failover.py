@@ -104,12 +104,16 @@ def run_mode(mode, kinds, cluster, services, arguments, report):
             lose_and_check(cluster, services, shoppers, checker, report, arguments.bookstored)
         else:
             wait_for("the first sales", lambda: len(shoppers.run.sold_at) > arguments.clients, SALES_S)
+            history = services.history()
             for turn, kind in enumerate(kinds):
                 name = PAIRS[turn % len(PAIRS)]
                 window = run_fault(kind, name, cluster, services, shoppers, arguments.sales)
                 sales = window.sales()
                 lost, doubled = checker.check(sales, report)
                 report.add(kind, mode, window, len(sales), lost, doubled)
+                if (found := services.history()) != history:
+                    report.wrong(f"{mode}: {kind}: nothing was lost, but the stores were {history} and are {found}")
+                    history = found
         shoppers.stop()
     went_back, contradictions = shoppers.run.went_back, shoppers.run.contradictions
     for what in went_back[:5] + contradictions[:5]:

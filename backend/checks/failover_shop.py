@@ -65,6 +65,10 @@ class Pairs(Services):
         with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.headers["bookstore-seq"]
 
+    def history(self):
+        """The ids of the store that both catalogs name."""
+        return sorted({str((self.fetch(name, "/livez")[1] or {}).get("store")) for name in PAIRS[:2]})
+
     def wait_until_ready(self):
         ends_at = time.monotonic() + READY_S
         while True:
