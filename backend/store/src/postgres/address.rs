@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
@@ -38,6 +39,8 @@ pub struct Address {
     hosts: Arc<[PgConnectOptions]>,
     /// The host that accepted writes last; its clones share it.
     current: Arc<AtomicUsize>,
+    /// When another host became the current one; clones share it.
+    moved_at: Arc<Mutex<Option<Instant>>>,
     /// Clones share it.
     is_pooled: Arc<AtomicBool>,
 }
@@ -87,9 +90,20 @@ impl Address {
         self.hosts.len() > 1
     }
 
-    /// The host accepts writes.
-    pub(super) fn use_host(&self, host: &Host) {
-        self.current.store(host.index, Ordering::Relaxed);
+    /// The host accepts writes. Returns whether another one was used before.
+    pub(super) fn use_host(&self, host: &Host) -> bool {
+        self.current.swap(host.index, Ordering::Relaxed) != host.index
+    }
+
+    /// From now on connections lead to another host than before.
+    pub(super) fn set_moved(&self) {
+        *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether a connection of that age leads to the current host.
+    pub(super) fn is_current(&self, age: Duration) -> bool {
+        let moved_at = *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner);
+        moved_at.is_none_or(|at| age < at.elapsed())
     }
 }
 
@@ -154,6 +168,7 @@ impl FromStr for Address {
             shown: shown(&hosts),
             hosts: hosts.into(),
             current: Arc::default(),
+            moved_at: Arc::default(),
             is_pooled: Arc::default(),
         })
     }
@@ -227,7 +242,7 @@ mod tests {
         assert_eq!(address.to_string(), "postgres://shop@one:5433,two:5432,[::1]:7/books");
         let hosts: Vec<Host> = address.hosts().collect();
         assert_eq!(hosts.len(), 3);
-        address.clone().use_host(&hosts[1]);
+        assert!(address.clone().use_host(&hosts[1]));
         assert_eq!(address.options().get_host(), "two");
         let tried: Vec<usize> = address.hosts().map(|host| host.index).collect();
         assert_eq!(tried, [1, 2, 0]);

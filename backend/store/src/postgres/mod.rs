@@ -115,7 +115,7 @@ impl PostgresStore {
         })?;
         let (warnings, replicas) = (Warnings::new(), Replicas::default());
         let (connection, (history, upgrade), notifies, readers) = blocking.run(async {
-            let mut connection = session::connect(address, &warnings).await?;
+            let (mut connection, _) = session::connect(address, &warnings).await?;
             let migrating = async |connection: &mut PgConnection| {
                 replicas.check(connection, address).await;
                 migration::migrate(connection, address, &warnings, create).await
@@ -186,9 +186,10 @@ impl PostgresStore {
 
     /// A connection for writing; new connections for reading lead to its host.
     async fn connect(&self) -> Result<PgConnection, Error> {
-        let connection = session::connect(&self.address, &self.warnings).await?;
-        if self.address.has_several_hosts() {
+        let (connection, has_moved) = session::connect(&self.address, &self.warnings).await?;
+        if has_moved {
             self.readers.set_connect_options(self.address.options());
+            self.address.set_moved();
         }
         Ok(connection)
     }

@@ -29,7 +29,9 @@ const READERS_MAX: u32 = 6;
 ///
 /// All hosts are asked at once. After a promotion the former primary may accept writes for a while, and so does a standby that
 /// an administrator promotes beside the primary.
-pub(super) async fn connect(address: &Address, warnings: &Warnings) -> Result<PgConnection, Error> {
+///
+/// Returns whether another host was used before.
+pub(super) async fn connect(address: &Address, warnings: &Warnings) -> Result<(PgConnection, bool), Error> {
     let timeout = match address.has_several_hosts() {
         true => HOST_TIMEOUT,
         false => CONNECT_TIMEOUT,
@@ -68,8 +70,8 @@ pub(super) async fn connect(address: &Address, warnings: &Warnings) -> Result<Pg
         warning.map_err(error("open", address))
     });
     limited(address, timeout, warnings.prove(warning)).await?;
-    address.use_host(&host);
-    Ok(connection)
+    let has_moved = address.use_host(&host);
+    Ok((connection, has_moved))
 }
 
 /// Of several hosts that accept writes, the one that a failover made the primary: only there do commits reach a standby.
@@ -224,10 +226,15 @@ pub(super) async fn limited<T>(
 
 /// A pool for reading that connects on demand.
 pub(super) fn readers(address: &Address) -> PgPool {
-    let has_several_hosts = address.has_several_hosts();
+    let (has_several_hosts, current) = (address.has_several_hosts(), address.clone());
     PgPoolOptions::new()
         .max_connections(READERS_MAX)
         .acquire_timeout(READER_TIMEOUT)
+        .before_acquire(move |_, connection| {
+            // The former primary may still answer, without what was written since.
+            let is_current = current.is_current(connection.age);
+            Box::pin(async move { Ok(is_current) })
+        })
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 // A host that has become a standby may lack entries.
