@@ -71,7 +71,7 @@ impl BasketCounts {
     }
 
     /// The mean number of lines, rounded to two decimals; 0 without purchases.
-    pub(super) fn lines_per_order(self) -> f64 {
+    pub fn lines_per_order(self) -> f64 {
         (self.lines as f64 / self.orders.max(1) as f64 * 100.0).round() / 100.0
     }
 }

@@ -131,6 +131,7 @@ fn snapshot(shared: &Shared) -> Snapshot {
         requests: stats.tally.requests(),
         operations: stats.tally.operations(),
         outcomes: stats.tally.outcomes,
+        baskets: shared.settings.basket.is_several().then_some(stats.tally.baskets),
         schedule,
         series: stats.tally.series.iter().copied().collect(),
         stock: stocks.0.values().take(STOCK_ROWS_MAX).cloned().collect(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use strum::Display;
 
 use super::Settings;
+use super::basket::BasketCounts;
 use super::operation_stats::OperationStats;
 use super::outcome::{ByOperation, Outcomes};
 use super::report::Verdict;
@@ -52,6 +53,8 @@ pub struct Snapshot {
     pub operations: ByOperation<OperationStats>,
     /// The number of operations by outcome.
     pub outcomes: Outcomes,
+    /// The lines of the purchases that ended; `None` where every order is of one book.
+    pub baskets: Option<BasketCounts>,
     /// In an open loop: the operations that were due so far.
     pub schedule: Option<ScheduleStats>,
     /// Whole seconds, oldest first.

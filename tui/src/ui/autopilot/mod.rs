@@ -43,7 +43,7 @@ const STOCK_NEEDS: [Need; 4] = [
     Need::Text { min: 6, rank: 1 },
     Need::Keep,
 ];
-/// Rows of the outcomes, without the title.
+/// Rows of the outcomes, without the title; two more for the lines of the orders.
 const OUTCOME_ROWS: u16 = 2;
 /// Rows of the operations' table, with its header.
 const OPERATION_ROWS: u16 = 5;
@@ -90,7 +90,7 @@ impl RunView<'_> {
         let [throughput, latency, numbers, stock] = match body.width {
             0..COLUMNS_TWO => self.one_column(body),
             COLUMNS_TWO..COLUMNS_WIDE => charts_above_numbers(body),
-            COLUMNS_WIDE.. => charts_beside_numbers(body),
+            COLUMNS_WIDE.. => charts_beside_numbers(body, OPERATION_ROWS + 1 + self.outcome_rows()),
         };
         self.draw_throughput(frame, throughput);
         self.draw_latency(frame, latency);
@@ -113,7 +113,7 @@ impl RunView<'_> {
         let rows = [
             Constraint::Fill(1),
             latency_rows,
-            Constraint::Length(OUTCOME_ROWS),
+            Constraint::Length(self.outcome_rows()),
             Constraint::Length(stock_rows),
         ];
         Layout::vertical(rows).areas(area)
@@ -160,7 +160,7 @@ impl RunView<'_> {
     }
 
     fn draw_numbers(&self, frame: &mut Frame<'_>, area: Rect) {
-        let rows = [OPERATION_ROWS, 1, OUTCOME_ROWS].map(Constraint::Length);
+        let rows = [OPERATION_ROWS, 1, self.outcome_rows()].map(Constraint::Length);
         let [operations, title, outcomes] = Layout::vertical(rows).areas(area);
         let mut rows = vec![["", "mix", "requests", "failed", "p50", "p99"].map(str::to_owned)];
         let mix = &self.snapshot.settings.mix;
@@ -186,6 +186,10 @@ impl RunView<'_> {
         frame.render_widget(self.outcomes(), outcomes);
     }
 
+    fn outcome_rows(&self) -> u16 {
+        OUTCOME_ROWS + 2 * u16::from(self.snapshot.baskets.is_some())
+    }
+
     fn outcomes(&self) -> Paragraph<'static> {
         let (outcomes, palette) = (&self.snapshot.outcomes, self.palette);
         let mut spans = Vec::new();
@@ -200,6 +204,15 @@ impl RunView<'_> {
             // A no-break space keeps a number beside its label.
             let pair = format!("{name} {}", thousands(number)).replace(' ', "\u{a0}");
             spans.extend([Span::styled(pair, style), Span::raw("  ")]);
+        }
+        if let Some(baskets) = self.snapshot.baskets {
+            let refused = thousands(baskets.refused_for_one_line);
+            for text in [
+                format!("{:.2} lines an order", baskets.lines_per_order()),
+                format!("refused for one line {refused}"),
+            ] {
+                spans.extend([Span::raw(text.replace(' ', "\u{a0}")), Span::raw("  ")]);
+            }
         }
         if let Some(schedule) = self.snapshot.schedule.filter(|schedule| schedule.not_begun > 0) {
             let (waiting, age) = (thousands(schedule.not_begun), latency(schedule.oldest_unfinished_us));
@@ -299,13 +312,10 @@ fn charts_above_numbers(area: Rect) -> [Rect; 4] {
     [throughput, latency, numbers, stock]
 }
 
-fn charts_beside_numbers(area: Rect) -> [Rect; 4] {
+fn charts_beside_numbers(area: Rect, table_rows: u16) -> [Rect; 4] {
     let columns = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2);
     let charts_rows = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).spacing(1);
-    let numbers_rows = [
-        Constraint::Length(OPERATION_ROWS + 1 + OUTCOME_ROWS),
-        Constraint::Fill(1),
-    ];
+    let numbers_rows = [Constraint::Length(table_rows), Constraint::Fill(1)];
     let [charts, numbers] = columns.areas(area);
     let [throughput, latency] = charts_rows.areas(charts);
     let [numbers, stock] = Layout::vertical(numbers_rows).spacing(1).areas(numbers);

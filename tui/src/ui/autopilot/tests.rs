@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autopilot::{ByOperation, Latency, Mix, OperationStats, Outcomes, Second, Settings};
+use autopilot::{BasketCounts, ByOperation, Latency, Mix, OperationStats, Outcomes, Second, Settings};
 use common::{ItemNumber, Seq, Stock};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -57,6 +57,7 @@ fn snapshot() -> Snapshot {
         elapsed: Duration::from_secs(90),
         requests: 90_000,
         operations: ByOperation::new(|_| operation),
+        baskets: None,
         schedule: None,
         outcomes: Outcomes {
             sold: 1_100,
@@ -103,6 +104,11 @@ impl SnapshotView {
             },
         };
         large.operations = ByOperation::new(|_| operation);
+        large.baskets = Some(BasketCounts {
+            orders: 1_000_000,
+            lines: 12_500_000,
+            refused_for_one_line: 123_456,
+        });
         large.stock[2].title = "Xen and the Art of Surviving".into();
         large.stock[0] = BookStock {
             title: "How to get a good grade".into(),
