@@ -3,6 +3,8 @@
 
 pub(crate) mod autopilot;
 mod availability;
+pub(crate) mod basket;
+mod basket_overlay;
 mod books;
 mod buying;
 pub(crate) mod change_dialog;
@@ -43,7 +45,7 @@ mod whole_shop;
 pub(crate) use autopilot::RunStatus;
 pub(crate) use change_dialog::{Change, ChangeDialog, ChangeField, ChangeOutcome, ChangeStep, SentChange};
 pub(crate) use connection::{Chip, StreamState};
-pub(crate) use dialog::{BuyDialog, DialogField};
+pub(crate) use dialog::{BuyDialog, Copies, DialogField, Goods};
 pub(crate) use hints::Hint;
 pub(crate) use layout::{Breakpoint, FrameLayout, ScrolledText, Target};
 pub(crate) use listing::Listing;
@@ -63,6 +65,12 @@ use crate::message::{Event, Message};
 
 /// Applies a message: changes the state and returns what the program must do next.
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Effect> {
+    let mut effects = apply(app, message);
+    effects.extend(app.settle_basket());
+    effects
+}
+
+fn apply(app: &mut App, message: Message) -> Vec<Effect> {
     app.now = message.now;
     // Drawing changes nothing on the screen; an event of the stream says itself whether it does.
     app.dirty |= !matches!(message.event, Event::FrameDrawn(_) | Event::Stream(_));
@@ -80,6 +88,11 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Effect> {
         Event::Stream(event) => return app.handle_stream(event),
         Event::JournalLoaded(result) => return app.handle_journal(result),
         Event::JournalGrew(contents) => app.handle_new_records(contents),
+        Event::BasketRead {
+            store,
+            generation,
+            result,
+        } => return app.handle_basket_read(store, generation, result),
         Event::TopicsLoaded(result) => return app.with_shop(|shop, shared| shop.handle_topics(result, shared)),
         Event::PageLoaded { generation, result } => {
             return app.with_shop(|shop, shared| shop.handle_page(generation, result, shared));
@@ -90,6 +103,8 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Effect> {
         }
         Event::BuyNotRecorded { order, reason } => {
             app.with_orders(|orders, shared| orders.handle_not_recorded(order, &reason, shared));
+            // Another program may have changed the basket.
+            return vec![Effect::ReadBasket];
         }
         Event::OrderLoaded { order, result } => {
             return app.with_orders(|orders, shared| orders.handle_lookup(order, result, shared));

@@ -105,6 +105,8 @@ commands! {
     }
     "Act" {
         Buy "b" "buy" "Buy the selected book"
+        Add "a" "add" "Put a copy of the selected book into the basket"
+        Basket "B" "basket" "Open the basket: change it, check out"
         Copy "y" "copy" "Copy the selection to the clipboard"
         Refresh "r" "refresh" "Load this screen again"
         Reconnect "R" "reconnect" "Connect again at once"

@@ -1,8 +1,9 @@
 //! What the program must do after an update, as plain data. [`crate::runtime`] carries it out.
 
-use common::{ItemNumber, OrderId};
+use common::{ItemNumber, OrderId, StoreId};
 
 use crate::app::change_dialog::SentChange;
+use crate::basket_file::BasketChange;
 use crate::command::Command;
 use crate::journal::{Record, SentOrder};
 
@@ -21,6 +22,12 @@ pub(crate) enum Effect {
     LoadJournal,
     /// Record the outcome of an order in the journal.
     AppendJournal(Record),
+    /// Read the basket of a store.
+    LoadBasket(StoreId),
+    /// Read the basket again if another program has changed it.
+    ReadBasket,
+    /// Write the changed basket.
+    SaveBasket(BasketChange),
     /// Open the event stream's connection again at once.
     Reconnect,
     /// Send a request to the shop, as soon as it is open.
@@ -44,6 +51,8 @@ pub(crate) enum Request {
         sent: SentOrder,
         /// Whether it was sent before, and so recorded already.
         resend: bool,
+        /// The basket that names the order as the one that buys it. It is written first; the order is not sent if that fails.
+        basket: Option<BasketChange>,
     },
     /// Look up an order; never sends it.
     Order(OrderId),

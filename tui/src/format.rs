@@ -31,6 +31,27 @@ pub(crate) fn plural(number: impl TryInto<u64>, noun: &str) -> String {
     format!("{} {noun}{ending}", thousands(number))
 }
 
+/// `1 copy`, `1,200 copies`.
+pub(crate) fn copies(number: u32) -> String {
+    match number {
+        1 => "1 copy".to_owned(),
+        many => format!("{} copies", thousands(many)),
+    }
+}
+
+/// The first name and the number of the others, `Middlemarch and 2 more`, in at most `columns` cells: the name is cut, and
+/// the number is whole or left out.
+pub(crate) fn first_of(names: &[String], columns: usize, ellipsis: &str) -> String {
+    let first = names.first().map_or("", String::as_str);
+    let more = match names.len() {
+        0 | 1 => String::new(),
+        all => format!(" and {} more", thousands(all - 1)),
+    };
+    let more = if more.width() > columns { "" } else { &more };
+    let first = truncate(first, columns.saturating_sub(more.width()), ellipsis);
+    format!("{first}{more}")
+}
+
 /// A duration in its largest one or two units: `850 ms`, `12 s`, `3 min`, `2 h 5 min`, `4 d 1 h`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();

@@ -3,11 +3,23 @@
 
 use common::fuzzing::Target;
 
-use crate::config;
 use crate::keymap::Chord;
+use crate::{basket_file, config};
 
 /// The targets.
-pub const TARGETS: [Target; 2] = [("key_binding", key_binding), ("shop_configuration", shop_configuration)];
+pub const TARGETS: [Target; 3] = [
+    ("basket", basket),
+    ("key_binding", key_binding),
+    ("shop_configuration", shop_configuration),
+];
+
+/// A basket is read back from its text.
+fn basket(input: &[u8]) {
+    if let Ok(basket) = basket_file::parse(input) {
+        let text = basket_file::to_text(&basket).unwrap();
+        assert_eq!(basket_file::parse(&text).unwrap(), basket);
+    }
+}
 
 /// A key is read back from its name.
 fn key_binding(input: &[u8]) {

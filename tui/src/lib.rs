@@ -3,6 +3,7 @@
 //! Everything here talks to a front-end through `common`'s typed client; nothing decides about stock.
 
 mod app;
+mod basket_file;
 mod cli;
 mod columns;
 mod command;

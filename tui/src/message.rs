@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use common::client::{Error, ShopEvent, StreamItem};
 use common::wire::{Book, BookPage, Readiness, Receipt, Topics};
-use common::{ItemNumber, OrderId, Seq, Timestamp};
+use common::{ItemNumber, OrderId, Seq, StoreId, Timestamp};
 
 use crate::app::autopilot::RunStatus;
 use crate::app::change_dialog::{ChangeOutcome, SentChange};
 use crate::app::layout::FrameLayout;
+use crate::basket_file::SavedBasket;
 use crate::input::InputEvent;
 use crate::journal;
 
@@ -45,6 +46,13 @@ pub(crate) enum Event {
     JournalLoaded(Result<journal::JournalContents, String>),
     /// Records were appended to the journal, by this program or another one.
     JournalGrew(journal::JournalContents),
+    /// The basket of a store was read.
+    BasketRead {
+        store: StoreId,
+        /// The number of the reading.
+        generation: u64,
+        result: Result<SavedBasket, String>,
+    },
     TopicsLoaded(Result<Topics, Error>),
     PageLoaded {
         /// The number of the listing that asked.

@@ -1,6 +1,7 @@
 //! The interactive shop without its network and terminal, driven by events.
 
 mod autopilot;
+mod basket;
 mod buying;
 pub(crate) mod catalog;
 mod changing;

@@ -2,6 +2,7 @@
 //! that the app can interpret clicks.
 
 pub(crate) mod autopilot;
+mod basket;
 mod books;
 mod buying;
 mod canvas;
@@ -80,11 +81,15 @@ pub(crate) fn draw(
         canvas.cursor = None;
     }
     let within = first_rows(area, area.height.saturating_sub(1));
+    // The dialog that buys the basket takes its place: around it there would be fragments of numbers.
+    let is_bought = matches!(app.overlays[..], [.., Overlay::Buy(_)]);
     for overlay in &app.overlays {
         match overlay {
+            Overlay::Basket if is_bought => {}
             Overlay::Help { scroll } => overlay::help(&mut canvas, within, *scroll),
             Overlay::Palette(picker) => overlay::palette(&mut canvas, within, picker),
             Overlay::Log { scroll } => overlay::log(&mut canvas, within, *scroll),
+            Overlay::Basket => basket::draw(&mut canvas, within),
             Overlay::Buy(dialog) => buying::draw(&mut canvas, within, dialog),
             Overlay::StartRun(dialog) => run_dialog::draw(&mut canvas, within, dialog),
             Overlay::Change(dialog) => changing::draw(&mut canvas, within, dialog),

@@ -20,6 +20,10 @@ impl Command {
         };
         let only_the_shop = || (app.screen != shop).then(|| format!("only in {}", app.screen_and_key(shop)));
         let no_book = || app.visible_book().is_none().then(|| "choose a book first".to_owned());
+        let none_left = || {
+            let book = app.visible_book()?;
+            (app.books.stock(book) == Some(0)).then(|| "none are left".to_owned())
+        };
         let only_autopilot = || match &app.autopilot.available {
             _ if app.screen != Screen::Autopilot => Some(format!("only in {}", app.screen_and_key(Screen::Autopilot))),
             available => available.clone().err(),
@@ -42,10 +46,11 @@ impl Command {
             Self::Buy => only_shop()
                 .or_else(no_book)
                 .or_else(|| app.buying_disabled_reason())
-                .or_else(|| {
-                    let book = app.visible_book()?;
-                    (app.books.stock(book) == Some(0)).then(|| "none are left".to_owned())
-                }),
+                .or_else(none_left),
+            Self::Add => only_the_shop()
+                .or_else(no_book)
+                .or_else(|| app.basket_disabled_reason())
+                .or_else(none_left),
             Self::Change => only_the_shop()
                 .or_else(|| app.changing_disabled_reason())
                 .or_else(no_book),
@@ -75,6 +80,7 @@ impl Command {
             | Self::PaneBefore
             | Self::Open
             | Self::Close
+            | Self::Basket
             | Self::Commands
             | Self::Help
             | Self::Messages

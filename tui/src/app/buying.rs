@@ -1,17 +1,19 @@
 //! The buying dialog. It never buys by accident: the focus starts on Cancel, the key that opened the dialog and held keys
 //! never confirm, and no key sends an order again that is on its way.
 
-use common::{Deadline, Quantity, limits};
+use common::{Deadline, ItemNumber, Quantity, limits};
 
-use super::dialog::{BuyDialog, DialogField};
+use super::dialog::{BuyDialog, Copies, DialogField, Goods};
 use super::held_key::HeldKey;
 use super::notices::Severity;
 use super::orders::{OrderState, Purchase};
 use super::overlay::Overlay;
 use super::remote_data::LoadState;
 use super::state::App;
+use crate::basket_file::Checkout;
 use crate::command::{Command, Screen};
 use crate::effect::{Effect, Request};
+use crate::format;
 use crate::input::{Key, KeyEvent};
 use crate::journal::{SentLine, SentOrder};
 
@@ -28,25 +30,26 @@ impl App {
         let Some((item, quantity)) = wanted else {
             return Vec::new();
         };
-        let Some(order) = self.orders.next_order_id.take() else {
-            return Vec::new();
-        };
-        let is_known = self.books.get(item).is_some();
-        let dialog = BuyDialog {
-            order,
-            item,
-            quantity,
-            loading: !is_known,
-            field: DialogField::Cancel,
-            confirmed: false,
-            error: None,
-            reduced_from: None,
-            typing: false,
-            held_key: HeldKey::pressed(by, self.now.elapsed),
-        };
-        self.overlays.push(Overlay::Buy(Box::new(dialog)));
-        let request = (!is_known).then(|| Effect::Send(Request::Book(item)));
+        let loading = self.books.get(item).is_none();
+        let copies = Copies::new(quantity);
+        self.push_dialog(Goods::Book { item, copies, loading }, by);
+        let request = loading.then(|| Effect::Send(Request::Book(item)));
         request.into_iter().collect()
+    }
+
+    /// Opens the dialog with a fresh order id.
+    pub(super) fn push_dialog(&mut self, goods: Goods, by: Option<Key>) {
+        if let Some(order) = self.orders.next_order_id.take() {
+            let dialog = BuyDialog {
+                order,
+                goods,
+                field: DialogField::Cancel,
+                confirmed: false,
+                error: None,
+                held_key: HeldKey::pressed(by, self.now.elapsed),
+            };
+            self.overlays.push(Overlay::Buy(Box::new(dialog)));
+        }
     }
 
     /// Why the selected order cannot be placed again; `None` if it can.
@@ -62,27 +65,30 @@ impl App {
         match purchase.sent.lines.len() {
             _ if is_elsewhere => Some("it was placed in another store".to_owned()),
             0 | 1 => None,
-            _ => Some("it has several books".to_owned()),
+            _ => self.basket_disabled_reason(),
         }
     }
 
     /// Why the dialog's order cannot be sent; `None` if it can.
     pub(crate) fn buy_disabled_reason(&self, dialog: &BuyDialog) -> Option<String> {
+        let Goods::Book { item, copies, loading } = &dialog.goods else {
+            return self.checkout_disabled_reason();
+        };
         if let Some(why) = self.buying_disabled_reason() {
             return Some(why);
         }
         if self.orders.journal.state != LoadState::Ready {
             return Some("earlier orders are still being read".to_owned());
         }
-        if dialog.loading {
+        if *loading {
             return Some("the book is still being loaded".to_owned());
         }
-        if self.books.get(dialog.item).is_none() {
+        if self.books.get(*item).is_none() {
             return Some("the book has left the catalog".to_owned());
         }
-        match self.books.stock(dialog.item) {
+        match self.books.stock(*item) {
             Some(0) => Some("none are left".to_owned()),
-            Some(stock) if stock < dialog.quantity.get() => Some(format!("only {stock} left")),
+            Some(stock) if stock < copies.quantity.get() => Some(format!("only {stock} left")),
             _ => None,
         }
     }
@@ -117,16 +123,7 @@ impl App {
             return Vec::new();
         }
         if dialog.confirmed {
-            let order = dialog.order;
-            let is_pending = self
-                .orders
-                .find(order)
-                .is_some_and(|purchase| purchase.state.is_pending());
-            return match key.key {
-                Key::Esc | Key::Char('q') => self.close_dialog(),
-                Key::Enter | Key::Char(' ') if !is_pending && !key.repeat => self.close_dialog(),
-                _ => Vec::new(),
-            };
+            return self.handle_outcome_key(key);
         }
         match key.key {
             Key::Esc | Key::Char('q' | 'n') => return self.close_dialog(),
@@ -137,20 +134,48 @@ impl App {
                 DialogField::Buy => return self.confirm(Some(key.key)),
                 DialogField::Quantity => {}
             },
-            Key::Tab | Key::Right | Key::Char('l') => dialog.field = dialog.field.next(),
-            Key::BackTab | Key::Left | Key::Char('h') => dialog.field = dialog.field.next().next(),
-            Key::Up | Key::Char('+' | '=' | 'k') => dialog.change_quantity(1),
-            Key::Down | Key::Char('-' | '_' | 'j') => dialog.change_quantity(-1),
-            Key::PageUp => dialog.change_quantity(10),
-            Key::PageDown => dialog.change_quantity(-10),
-            Key::Backspace => {
-                dialog.set_quantity(dialog.quantity.get() / 10);
-                dialog.typing = dialog.quantity.get() >= 10;
+            Key::Tab | Key::Right | Key::Char('l') => dialog.next_field(),
+            Key::BackTab | Key::Left | Key::Char('h') => dialog.previous_field(),
+            _ => {
+                if dialog.copies_mut().is_some_and(|copies| change_copies(copies, key.key)) {
+                    dialog.error = None;
+                }
             }
-            Key::Char(c) if let Some(digit) = c.to_digit(10) => dialog.digit(digit),
+        }
+        Vec::new()
+    }
+
+    /// A key of the dialog after its order was confirmed: closes it, or removes the books for which the basket was refused.
+    fn handle_outcome_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let Some(Overlay::Buy(dialog)) = self.overlays.last() else {
+            return Vec::new();
+        };
+        let purchase = self.orders.find(dialog.order);
+        let is_pending = purchase.is_some_and(|purchase| purchase.state.is_pending());
+        let field = dialog.field;
+        let refused = self.refused_books(dialog);
+        match key.key {
+            Key::Esc | Key::Char('q') => return self.close_dialog(),
+            Key::Char('x') if !refused.is_empty() && !key.repeat => return self.remove_refused(&refused),
+            Key::Enter | Key::Char(' ') if !is_pending && !key.repeat => match field {
+                DialogField::Buy if !refused.is_empty() => return self.remove_refused(&refused),
+                _ => return self.close_dialog(),
+            },
+            Key::Tab | Key::BackTab | Key::Left | Key::Right | Key::Char('h' | 'l') => {
+                if let Some(dialog) = self.buy_dialog().filter(|_| !refused.is_empty()) {
+                    dialog.next_field();
+                }
+            }
             _ => {}
         }
         Vec::new()
+    }
+
+    /// Removes books from the basket, and closes the dialog over it.
+    fn remove_refused(&mut self, refused: &[ItemNumber]) -> Vec<Effect> {
+        let effects = self.remove_from_basket(refused);
+        self.close_dialog();
+        effects
     }
 
     pub(super) fn handle_dialog_click(&mut self, field: DialogField) -> Vec<Effect> {
@@ -158,16 +183,18 @@ impl App {
             return Vec::new();
         };
         dialog.field = field;
-        match field {
-            DialogField::Cancel => self.close_dialog(),
-            DialogField::Buy if !dialog.confirmed => self.confirm(None),
-            DialogField::Buy | DialogField::Quantity => Vec::new(),
+        match (field, dialog.confirmed) {
+            (DialogField::Cancel, _) => self.close_dialog(),
+            (DialogField::Buy, false) => self.confirm(None),
+            (DialogField::Buy, true) => self.handle_outcome_key(KeyEvent::plain(Key::Char('x'))),
+            (DialogField::Quantity, _) => Vec::new(),
         }
     }
 
     pub(super) fn handle_dialog_wheel(&mut self, up: bool) {
-        if let Some(dialog) = self.buy_dialog().filter(|dialog| !dialog.confirmed) {
-            dialog.change_quantity(if up { 1 } else { -1 });
+        let dialog = self.buy_dialog().filter(|dialog| !dialog.confirmed);
+        if let Some(copies) = dialog.and_then(BuyDialog::copies_mut) {
+            copies.step(if up { 1 } else { -1 });
         }
     }
 
@@ -175,6 +202,10 @@ impl App {
         let Some(Overlay::Buy(dialog)) = self.overlays.pop() else {
             return Vec::new();
         };
+        if dialog.confirmed && dialog.book().is_none() && self.basket.lines().is_empty() {
+            // Everything was bought; the basket lies under the dialog.
+            self.overlays.retain(|overlay| !matches!(overlay, Overlay::Basket));
+        }
         let purchase = self.orders.find(dialog.order);
         if purchase.is_some_and(|purchase| purchase.state.is_pending()) {
             let orders = self.screen_and_key(Screen::Orders);
@@ -185,38 +216,98 @@ impl App {
     }
 
     fn confirm(&mut self, by: Option<Key>) -> Vec<Effect> {
-        let now = self.now;
         let Some(Overlay::Buy(dialog)) = self.overlays.last() else {
             return Vec::new();
         };
-        let error = self.buy_disabled_reason(dialog);
-        let Some(book) = self.books.get(dialog.item).filter(|_| error.is_none()) else {
-            if let Some(dialog) = self.buy_dialog() {
-                dialog.error = error;
-                // The next digit starts a new number.
-                dialog.typing = false;
+        let (why, changed) = (self.buy_disabled_reason(dialog), self.changed_total(dialog));
+        let (order, lines) = (dialog.order, self.sent_lines(dialog));
+        let is_basket = dialog.book().is_none();
+        let total_cents = self.basket.total_cents(&self.books);
+        let held_key = HeldKey::pressed(by, self.now.elapsed);
+        if let Some(dialog) = self.buy_dialog() {
+            if why.is_some() || changed.is_some() {
+                if changed.is_some() {
+                    // Holding the key confirms nothing.
+                    dialog.held_key = held_key;
+                }
+                dialog.error = match &mut dialog.goods {
+                    Goods::Book { copies, .. } => {
+                        copies.stop_typing();
+                        why
+                    }
+                    // What is confirmed next is what the dialog shows now.
+                    Goods::Basket { cents } => {
+                        *cents = total_cents;
+                        changed
+                    }
+                };
+                return Vec::new();
             }
-            return Vec::new();
-        };
+            (dialog.confirmed, dialog.field, dialog.held_key) = (true, DialogField::Cancel, held_key);
+        }
         let timeout_ms = u64::try_from(limits::DEADLINE_DEFAULT.as_millis()).unwrap_or(u64::MAX);
         let sent = SentOrder {
-            order: dialog.order,
-            lines: vec![SentLine {
-                item: dialog.item,
-                quantity: dialog.quantity,
-                title: Some(book.title.to_string()),
-                cost: Some(book.cost),
-            }],
-            at: now.wall,
-            deadline: Deadline::from_millis(now.wall.as_millis().saturating_add(timeout_ms)),
+            order,
+            lines,
+            at: self.now.wall,
+            deadline: Deadline::from_millis(self.now.wall.as_millis().saturating_add(timeout_ms)),
             shop: self.connection.shop_name.clone(),
             store: self.connection.store,
         };
-        if let Some(dialog) = self.buy_dialog() {
-            dialog.confirmed = true;
-            dialog.held_key = HeldKey::pressed(by, now.elapsed);
-        }
+        let basket = is_basket.then(|| {
+            let deadline = sent.deadline;
+            self.basket.saved.checkout = Some(Checkout { order, deadline });
+            self.basket.change()
+        });
         self.orders.push(Purchase::new(sent.clone(), OrderState::Sending));
-        vec![Effect::Send(Request::Buy { sent, resend: false })]
+        vec![Effect::Send(Request::Buy {
+            sent,
+            resend: false,
+            basket,
+        })]
     }
+
+    /// What the dialog orders, with the titles and costs of now.
+    fn sent_lines(&self, dialog: &BuyDialog) -> Vec<SentLine> {
+        let line = |item: ItemNumber, quantity: Quantity| {
+            let book = self.books.get(item);
+            SentLine {
+                item,
+                quantity,
+                title: book.map(|book| book.title.to_string()),
+                cost: book.map(|book| book.cost),
+            }
+        };
+        match &dialog.goods {
+            Goods::Book { item, copies, .. } => vec![line(*item, copies.quantity)],
+            Goods::Basket { .. } => {
+                let lines = self.basket.lines().iter();
+                lines.map(|kept| line(kept.item, kept.quantity)).collect()
+            }
+        }
+    }
+
+    /// Says that the basket's total is another one than the dialog has shown so far.
+    fn changed_total(&self, dialog: &BuyDialog) -> Option<String> {
+        let Goods::Basket { cents } = dialog.goods else {
+            return None;
+        };
+        let now = self.basket.total_cents(&self.books);
+        (now != cents).then(|| {
+            let [before, now] = [cents, now].map(format::amount);
+            format!("Not bought: the total is now {now}, not {before}")
+        })
+    }
+}
+
+/// Changes the copies by a key of the dialog; returns whether it is one.
+fn change_copies(copies: &mut Copies, key: Key) -> bool {
+    match key {
+        Key::Up | Key::Char('k') => copies.step(1),
+        Key::Down | Key::Char('j') => copies.step(-1),
+        Key::PageUp => copies.step(10),
+        Key::PageDown => copies.step(-10),
+        _ => return copies.handle_key(key),
+    }
+    true
 }

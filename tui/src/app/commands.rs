@@ -36,7 +36,12 @@ impl App {
             Command::Commands => self.overlays.push(Overlay::Palette(Picker::default())),
             Command::Help => self.overlays.push(Overlay::Help { scroll: 0 }),
             Command::Messages => self.overlays.push(Overlay::Log { scroll: 0 }),
+            Command::Buy if self.screen == Screen::Orders && self.orders.has_several_books() => {
+                return self.refill_basket();
+            }
             Command::Buy => return self.open_dialog(by),
+            Command::Add => return self.put_into_basket(),
+            Command::Basket => return self.open_basket(),
             Command::Change => self.open_change_dialog(false, by),
             Command::AddBook => self.open_change_dialog(true, by),
             Command::Copy => return self.copy(),
@@ -146,6 +151,7 @@ impl App {
 fn verb(command: Command) -> String {
     match command {
         Command::Go(screen) => format!("go to {}", screen.name()),
+        Command::Add => "put it into the basket".to_owned(),
         Command::Longer | Command::Shorter | Command::All => "change the chart".to_owned(),
         _ => command.info().label.to_owned(),
     }

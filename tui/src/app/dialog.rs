@@ -3,69 +3,137 @@
 use common::{ItemNumber, OrderId, Quantity, limits};
 
 use super::held_key::HeldKey;
+use crate::input::Key;
 
 #[derive(Debug, Clone)]
 pub(crate) struct BuyDialog {
     /// The order's id, made when the dialog opened.
     pub(crate) order: OrderId,
-    pub(crate) item: ItemNumber,
-    pub(crate) quantity: Quantity,
-    /// Whether the book was asked for and has not arrived.
-    pub(crate) loading: bool,
+    pub(crate) goods: Goods,
     pub(crate) field: DialogField,
     /// Whether the order was confirmed. Its state is in `Orders`.
     pub(crate) confirmed: bool,
-    /// The number of copies that was wanted, if it is more than an order can have.
-    pub(crate) reduced_from: Option<u32>,
     /// Why the last confirmation was refused.
     pub(crate) error: Option<String>,
-    /// Whether the quantity is being typed digit by digit.
-    pub(super) typing: bool,
     /// The key that opened the dialog or confirmed it.
     pub(super) held_key: HeldKey,
+}
+
+/// What the dialog buys.
+#[derive(Debug, Clone)]
+pub(crate) enum Goods {
+    Book {
+        item: ItemNumber,
+        copies: Copies,
+        /// Whether the book was asked for and has not arrived.
+        loading: bool,
+    },
+    /// The basket, for this total in cents; another total must be confirmed again.
+    Basket { cents: u64 },
+}
+
+/// A number of copies that keys change.
+#[derive(Debug, Clone)]
+pub(crate) struct Copies {
+    pub(crate) quantity: Quantity,
+    /// The number of copies that was wanted, if it is more than an order can have.
+    pub(crate) reduced_from: Option<u32>,
+    /// Whether it is being typed digit by digit.
+    typing: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DialogField {
     Cancel,
+    /// Buys; once that was refused for some lines of the basket, removes them.
     Buy,
     Quantity,
 }
 
-impl DialogField {
-    pub(super) fn next(self) -> Self {
-        match self {
-            Self::Cancel => Self::Buy,
-            Self::Buy => Self::Quantity,
-            Self::Quantity => Self::Cancel,
+impl BuyDialog {
+    /// The book and the number of copies; `None` if it buys the basket.
+    pub(crate) fn book(&self) -> Option<(ItemNumber, &Copies)> {
+        match &self.goods {
+            Goods::Book { item, copies, .. } => Some((*item, copies)),
+            Goods::Basket { .. } => None,
+        }
+    }
+
+    pub(super) fn copies_mut(&mut self) -> Option<&mut Copies> {
+        match &mut self.goods {
+            Goods::Book { copies, .. } => Some(copies),
+            Goods::Basket { .. } => None,
+        }
+    }
+
+    /// Moves the focus to the next field; the basket's copies are changed in the basket.
+    pub(super) fn next_field(&mut self) {
+        self.field = match self.field {
+            DialogField::Cancel => DialogField::Buy,
+            DialogField::Buy if self.book().is_some() && !self.confirmed => DialogField::Quantity,
+            DialogField::Buy | DialogField::Quantity => DialogField::Cancel,
+        };
+    }
+
+    pub(super) fn previous_field(&mut self) {
+        self.next_field();
+        if self.book().is_some() && !self.confirmed {
+            self.next_field();
         }
     }
 }
 
-impl BuyDialog {
-    pub(super) fn set_quantity(&mut self, wanted: u32) {
+impl Copies {
+    pub(super) fn new(quantity: Quantity) -> Self {
+        Self {
+            quantity,
+            reduced_from: None,
+            typing: false,
+        }
+    }
+
+    /// Changes the number by `+`, `-`, a digit or Backspace; returns whether the key is one of them.
+    pub(super) fn handle_key(&mut self, key: Key) -> bool {
+        match key {
+            Key::Char('+' | '=') => self.step(1),
+            Key::Char('-' | '_') => self.step(-1),
+            Key::Backspace => {
+                self.set(self.quantity.get() / 10);
+                self.typing = self.quantity.get() >= 10;
+            }
+            Key::Char(c) if let Some(digit) = c.to_digit(10) => self.digit(digit),
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn step(&mut self, by: i64) {
+        self.stop_typing();
+        let copies = i64::from(self.quantity.get()) + by;
+        self.set(u32::try_from(copies.max(1)).unwrap_or(u32::MAX));
+    }
+
+    /// The next digit starts a new number.
+    pub(super) fn stop_typing(&mut self) {
+        self.typing = false;
+    }
+
+    fn set(&mut self, wanted: u32) {
         let copies = u64::from(wanted.clamp(1, limits::QUANTITY_MAX));
         if let Ok(quantity) = Quantity::try_from(copies) {
             self.quantity = quantity;
-            self.error = None;
             self.reduced_from = (wanted > limits::QUANTITY_MAX).then_some(wanted);
         }
     }
 
-    pub(super) fn change_quantity(&mut self, by: i64) {
-        self.typing = false;
-        let copies = i64::from(self.quantity.get()) + by;
-        self.set_quantity(u32::try_from(copies.max(1)).unwrap_or(u32::MAX));
-    }
-
-    pub(super) fn digit(&mut self, digit: u32) {
+    fn digit(&mut self, digit: u32) {
         let copies = if self.typing {
             self.quantity.get() * 10 + digit
         } else {
             digit
         };
         if copies > 0 {
-            self.set_quantity(copies);
+            self.set(copies);
             self.typing = true;
         }
     }

@@ -9,6 +9,7 @@ use common::{Code, ItemNumber};
 use super::autopilot::RunStatus;
 use super::books::StockVisibility;
 use super::connection::StreamState;
+use super::dialog::Goods;
 use super::notices::Severity;
 use super::remote_data::SPINNER_FRAME;
 use super::sanitize::sanitized;
@@ -50,7 +51,9 @@ impl App {
             StreamItem::Event(ShopEvent::Resync(resync)) => {
                 self.connection.head = self.connection.head.max(resync.seq);
                 self.connection.live_from = resync.seq;
-                return self.with_shop(|shop, shared| shop.refresh(shared));
+                let mut effects = self.with_shop(|shop, shared| shop.refresh(shared));
+                effects.extend(self.load_basket_books(true));
+                return effects;
             }
             StreamItem::Event(ShopEvent::Upstream(upstream)) => {
                 let was_live = std::mem::replace(&mut self.connection.upstream_live, upstream.live);
@@ -87,8 +90,13 @@ impl App {
         let item = event.item;
         match self.books.apply(event, self.now.elapsed) {
             StockVisibility::Unlisted => {
-                if !self.shop.is_loading_books() {
+                if !self.shop.is_loading_books() && self.basket.asked.is_empty() {
                     self.books.clear_early_events();
+                }
+                // A book of the basket that was withdrawn may be back.
+                if self.basket.line(item).is_some() && self.basket.asked.insert(item) {
+                    self.dirty = true;
+                    return vec![Effect::Send(Request::Book(item))];
                 }
             }
             // The dialog and the hints follow the newest stock even while the screen is frozen.
@@ -139,6 +147,8 @@ impl App {
                 effects
             })
         };
+        effects.extend(self.load_basket(hello.store));
+        effects.extend(self.load_basket_books(!resumed));
         effects.extend(self.check_orders_now());
         effects
     }
@@ -167,10 +177,17 @@ impl App {
     }
 
     pub(super) fn handle_book(&mut self, item: ItemNumber, result: Result<Book, Error>) {
-        let dialog = self.buy_dialog().filter(|dialog| dialog.item == item && dialog.loading);
-        let is_wanted = dialog.is_some();
-        if let Some(dialog) = dialog {
-            dialog.loading = false;
+        let in_basket = self.basket.line(item).is_some();
+        let mut is_wanted = in_basket;
+        self.basket.asked.remove(&item);
+        if let Some(dialog) = self.buy_dialog()
+            && let Goods::Book {
+                item: wanted, loading, ..
+            } = &mut dialog.goods
+            && *wanted == item
+            && std::mem::take(loading)
+        {
+            is_wanted = true;
             dialog.error = match &result {
                 Err(error) if error.code() != Some(Code::UnknownItem) => Some(sanitized(error)),
                 _ => None,
@@ -179,8 +196,15 @@ impl App {
         match result {
             Ok(book) if book.item == item && (self.books.get(item).is_some() || is_wanted) => {
                 self.books.upsert(&book, self.now.elapsed);
+                self.basket.gone.remove(&item);
+                if let Some(book) = self.books.get(item) {
+                    self.basket.note_book(book);
+                }
             }
             Err(error) if error.code() == Some(Code::UnknownItem) => {
+                if in_basket {
+                    self.basket.gone.insert(item);
+                }
                 if let Some(title) = self.books.get(item).map(|book| book.title.clone()) {
                     self.notify(Severity::Info, &format!("{title} has left the catalog"));
                     self.books.remove(item);

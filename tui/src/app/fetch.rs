@@ -162,14 +162,15 @@ impl ShopScreen {
         self.listings().any(|listing| listing.data.is_loading())
     }
 
-    /// Drops the books that are in no list.
+    /// Drops the books that are neither in a list nor in the basket.
     pub(super) fn release_unlisted_books(&self, shared: &mut Shared<'_>) {
         let mut listed: HashSet<_> = self
             .listings()
             .flat_map(|listing| listing.items.iter().copied())
             .chain(self.whole.items().iter().copied())
             .collect();
-        listed.extend(shared.dialog.map(|(_, item)| item));
+        listed.extend(shared.dialog.and_then(|(_, item)| item));
+        listed.extend(shared.basket.lines().iter().map(|line| line.item));
         shared.books.retain(&listed);
     }
 

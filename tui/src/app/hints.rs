@@ -26,18 +26,41 @@ impl App {
             enabled: true,
         };
         match self.overlays.last() {
-            Some(Overlay::Buy(dialog)) if dialog.confirmed => vec![fixed("Esc", "close", Some(Command::Close))],
+            Some(Overlay::Buy(dialog)) if dialog.confirmed => {
+                let remove = (!self.refused_books(dialog).is_empty()).then(|| fixed("x", "remove", None));
+                let close = fixed("Esc", "close", Some(Command::Close));
+                remove.into_iter().chain([close]).collect()
+            }
             Some(Overlay::Buy(dialog)) => {
                 let ready = self.buy_disabled_reason(dialog).is_none();
-                vec![
+                let copies = [fixed("+ -", "copies", None), fixed("0-9", "number", None)];
+                let buttons = [
                     Hint {
                         enabled: ready,
                         ..fixed("y", "buy", None)
                     },
                     fixed("Esc", "cancel", Some(Command::Close)),
                     fixed("Tab", "next", None),
+                ];
+                let copies = copies.into_iter().filter(|_| dialog.book().is_some());
+                buttons.into_iter().chain(copies).collect()
+            }
+            Some(Overlay::Basket) => {
+                let close = fixed("Esc", "close", Some(Command::Close));
+                if self.basket.lines().is_empty() {
+                    return vec![close];
+                }
+                let buy = fixed(self.keymap.first_key(Command::Buy), "check out", Some(Command::Buy));
+                vec![
+                    Hint {
+                        enabled: self.checkout_disabled_reason().is_none(),
+                        ..buy
+                    },
+                    close,
+                    fixed("x", "remove", None),
                     fixed("+ -", "copies", None),
                     fixed("0-9", "number", None),
+                    fixed("↑ ↓", "choose", None),
                 ]
             }
             Some(Overlay::StartRun(dialog)) => {

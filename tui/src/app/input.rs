@@ -34,6 +34,7 @@ impl App {
         }
         match self.overlays.last() {
             Some(Overlay::Buy(_)) => self.handle_dialog_key(key),
+            Some(Overlay::Basket) => self.handle_basket_key(key),
             Some(Overlay::StartRun(_)) => self.handle_run_dialog_key(key),
             Some(Overlay::Change(_)) => self.handle_change_key(key),
             Some(Overlay::Palette(_)) => self.handle_palette_key(key),
@@ -205,6 +206,9 @@ impl App {
             Target::Command(Command::Open) if self.is_editing_filter() => {
                 self.handle_filter_key(KeyEvent::plain(Key::Enter))
             }
+            Target::Command(Command::Buy) if matches!(self.overlays.last(), Some(Overlay::Basket)) => {
+                self.open_checkout(None)
+            }
             Target::Command(command) => self.run(command, None),
             Target::Pane(focus) => {
                 self.stop_editing();
@@ -227,6 +231,10 @@ impl App {
             Target::Order(row) => {
                 self.stop_editing();
                 self.orders.select(row);
+                Vec::new()
+            }
+            Target::BasketLine(row) => {
+                self.basket.select(row);
                 Vec::new()
             }
             Target::Field(field) => self.handle_dialog_click(field),
@@ -270,6 +278,10 @@ impl App {
                     let last = palette(picker.input.value()).len().saturating_sub(1);
                     picker.selected = step(picker.selected).min(last);
                 }
+                Vec::new()
+            }
+            Target::BasketLine(_) => {
+                self.basket.select(step(self.basket.selected));
                 Vec::new()
             }
             Target::Field(_) => {

@@ -18,6 +18,7 @@ pub(crate) struct FrameLayout {
     pub(crate) receipt: ScrolledText,
     pub(crate) detail: ScrolledText,
     pub(crate) palette: Viewport,
+    pub(crate) basket: Viewport,
 }
 
 /// The part of a list that is visible.
@@ -84,6 +85,8 @@ pub(crate) enum Target {
     /// Selects a row of books.
     Book(usize),
     Order(usize),
+    /// Selects a line of the basket.
+    BasketLine(usize),
     Field(DialogField),
     RunField(RunField),
     ChangeField(ChangeField),

@@ -47,6 +47,11 @@ impl Orders {
         self.row(self.selected)
     }
 
+    /// Whether the selected order has several books.
+    pub(super) fn has_several_books(&self) -> bool {
+        self.selected().is_some_and(|purchase| purchase.sent.lines.len() > 1)
+    }
+
     pub(super) fn select(&mut self, row: usize) {
         self.selected = row.min(self.rows.len().saturating_sub(1));
         self.receipt_scroll = 0;
@@ -60,7 +65,8 @@ impl Orders {
             Some(text) => ranked(text, all, |row, line| {
                 if let Some(purchase) = list.get(*row) {
                     let (sent, state) = (&purchase.sent, purchase.state.name());
-                    *line += &format!("{} {state} {} {}", purchase.title(), sent.shop, sent.order);
+                    let titles = purchase.titles().join(" ");
+                    *line += &format!("{titles} {state} {} {}", sent.shop, sent.order);
                 }
             }),
             None => all.collect(),

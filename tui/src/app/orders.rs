@@ -152,15 +152,6 @@ impl Purchase {
         self.next_check_at = Some(now + delay);
     }
 
-    /// The titles: those of the receipt, which a command did not know when it sent the order, else those of the order.
-    pub(crate) fn title(&self) -> String {
-        let OrderState::Sold(receipt) = &self.state else {
-            return self.sent.title();
-        };
-        let titles: Option<Vec<_>> = receipt.lines.iter().map(|line| line.title.as_deref()).collect();
-        titles.map_or_else(|| self.sent.title(), |titles| sanitized(&titles.join(" + ")))
-    }
-
     pub(super) fn deadline_passed(&self, now: Timestamp, margin_ms: u64) -> bool {
         Deadline::from_millis(self.sent.deadline.as_millis().saturating_add(margin_ms)).has_passed_at(now)
     }

@@ -19,6 +19,8 @@ pub(crate) enum Overlay {
         /// The first line shown.
         scroll: usize,
     },
+    /// The basket; its state is in `Basket`.
+    Basket,
     Buy(Box<BuyDialog>),
     /// A shopkeeper's change of a book, or a new book.
     Change(Box<ChangeDialog>),

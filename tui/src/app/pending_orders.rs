@@ -119,6 +119,7 @@ impl Orders {
                 Request::Buy {
                     sent: purchase.sent.clone(),
                     resend: true,
+                    basket: None,
                 }
             } else {
                 Request::Order(order)
@@ -212,9 +213,10 @@ impl Orders {
 impl Purchase {
     /// The notice of the order's state.
     fn notice(&self) -> (Severity, String) {
-        let copies = match self.sent.lines.len() {
+        let lines = self.lines();
+        let copies = match lines.len() {
             0 | 1 => format!("{} × {}", self.sent.copies(), self.title()),
-            _ => self.title(),
+            books => format!("{books} books, {}", self.titles().join(", ")),
         };
         match &self.state {
             OrderState::Sending | OrderState::Unknown { .. } => (
@@ -229,6 +231,12 @@ impl Purchase {
             OrderState::NotSold(NotSold {
                 reason, detail, stock, ..
             }) => match reason {
+                NotSoldReason::SoldOut if lines.len() > 1 => {
+                    let short = lines.into_iter().filter(|line| line.refused.is_some());
+                    let short: Vec<_> = short.map(|line| line.title).collect();
+                    let text = format!("Nothing was bought: too few are left of {}", short.join(", "));
+                    (Severity::Info, text)
+                }
                 NotSoldReason::SoldOut => {
                     let left = stock.map_or(String::new(), |stock| format!(" ({stock} left)"));
                     (Severity::Info, format!("Sold out{left}: {copies} was not bought"))
@@ -246,6 +254,7 @@ fn not_placed(order: OrderId, detail: String, shared: &Shared<'_>) -> OrderState
         reason: NotSoldReason::NotPlaced,
         detail,
         stock: None,
+        short: Vec::new(),
         at: shared.now.wall,
     })
 }

@@ -1,11 +1,72 @@
 //! A receipt as names and values for its pane, and as the text that is copied.
 
+use common::money::Total;
+use common::{Cost, Quantity};
 use jiff::tz::TimeZone;
 
 use super::orders::{OrderState, Purchase};
 use super::sanitize::sanitized;
-use crate::journal::RecordedOrder;
+use crate::journal::{NotSoldReason, RecordedOrder, SentLine};
 use crate::{format, receipt};
+
+/// A book of an order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ShownLine {
+    pub(crate) title: String,
+    pub(crate) quantity: Quantity,
+    pub(crate) cost: Option<Cost>,
+    /// The amount in cents; `None` if it is not known or nothing is to be paid.
+    pub(crate) cents: Option<u64>,
+    /// Why the order was refused for this line.
+    pub(crate) refused: Option<String>,
+}
+
+impl Purchase {
+    /// Its books. Title and cost are those of the receipt, which a command did not know when it sent the order, else those of
+    /// the order.
+    pub(crate) fn lines(&self) -> Vec<ShownLine> {
+        let (receipt, not_sold) = match &self.state {
+            OrderState::Sold(receipt) => (Some(receipt), None),
+            OrderState::NotSold(not_sold) => (None, Some(not_sold)),
+            _ => (None, None),
+        };
+        let line = |sent: &SentLine| {
+            let sold = receipt.and_then(|receipt| receipt.lines.iter().find(|line| line.item == sent.item));
+            let refused = not_sold.and_then(|not_sold| {
+                let short = not_sold.short.iter().find(|line| line.item == sent.item)?;
+                Some(match not_sold.reason {
+                    NotSoldReason::SoldOut => format!("{} left", short.stock),
+                    _ => "not in the shop".to_owned(),
+                })
+            });
+            let title = sold.and_then(|line| line.title.as_deref()).or(sent.title.as_deref());
+            let title = title
+                .map(|title| sanitized(&title))
+                .filter(|title| !title.trim().is_empty());
+            let cost = sold.and_then(|line| line.cost).or(sent.cost);
+            let cents = cost
+                .filter(|_| self.state.is_pending())
+                .map(|cost| cost.times(sent.quantity));
+            ShownLine {
+                title: title.unwrap_or_else(|| format!("item {}", sent.item)),
+                quantity: sent.quantity,
+                cost,
+                cents: sold.map(|line| line.total).or(cents).map(Total::cents),
+                refused,
+            }
+        };
+        self.sent.lines.iter().map(line).collect()
+    }
+
+    pub(crate) fn titles(&self) -> Vec<String> {
+        self.lines().into_iter().map(|line| line.title).collect()
+    }
+
+    /// The title of its first book, and how many other books it has.
+    pub(crate) fn title(&self) -> String {
+        format::first_of(&self.titles(), usize::MAX, "")
+    }
+}
 
 /// The short values of an order.
 pub(crate) fn numbers(purchase: &Purchase, zone: &TimeZone) -> Vec<(&'static str, String)> {
@@ -33,7 +94,7 @@ pub(crate) fn names(purchase: &Purchase) -> Vec<(&'static str, String)> {
     let sent = &purchase.sent;
     let items: Vec<_> = sent.lines.iter().map(|line| line.item.to_string()).collect();
     let mut names = vec![
-        ("Book", items.join(", ")),
+        (if items.len() > 1 { "Books" } else { "Book" }, items.join(", ")),
         ("Order", sent.order.to_string()),
         ("Shop", sanitized(&sent.shop)),
     ];

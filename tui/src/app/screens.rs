@@ -14,13 +14,15 @@ impl App {
     /// The screen's commands in the hint row, the most useful first.
     pub(super) fn screen_commands(&self) -> &'static [Command] {
         use Command::{
-            All, Buy, Change, Copy, Expand, Fewer, Find, Freeze, Longer, More, Open, Pause, Refresh, Shorter, Sort,
-            Start,
+            Add, All, Basket, Buy, Change, Copy, Expand, Fewer, Find, Freeze, Longer, More, Open, Pause, Refresh,
+            Shorter, Sort, Start,
         };
         match self.screen {
-            Screen::Shop if self.shop.focus == Focus::Topics => &[Open, Find, Buy, Refresh],
-            Screen::Shop => &[Buy, Change, Find, Open, Sort, Copy, Freeze, Expand, Refresh],
-            Screen::Orders => &[Buy, Find, Open, Copy, Sort, Refresh],
+            Screen::Shop if self.shop.focus == Focus::Topics => &[Open, Find, Buy, Basket, Refresh],
+            Screen::Shop => &[
+                Buy, Add, Basket, Change, Find, Open, Sort, Copy, Freeze, Expand, Refresh,
+            ],
+            Screen::Orders => &[Buy, Find, Open, Basket, Copy, Sort, Refresh],
             Screen::Autopilot => &[Start, Pause, Fewer, More, Freeze, Expand, Longer, Shorter, All],
             Screen::Services => &[Refresh, Copy],
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::{ItemNumber, OrderId};
 
+use super::basket::Basket;
 use super::books::Books;
 use super::connection::Connection;
 use super::notices::{Notices, Severity};
@@ -15,8 +16,9 @@ pub(super) struct Shared<'a> {
     pub(super) connection: &'a Connection,
     pub(super) books: &'a mut Books,
     pub(super) notices: &'a mut Notices,
-    /// The order and the book of the open buying dialog.
-    pub(super) dialog: Option<(OrderId, ItemNumber)>,
+    pub(super) basket: &'a Basket,
+    /// The order of the open buying dialog, and its book if it buys only one.
+    pub(super) dialog: Option<(OrderId, Option<ItemNumber>)>,
 }
 
 impl Shared<'_> {

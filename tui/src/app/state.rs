@@ -6,6 +6,7 @@ use common::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::autopilot::{AutopilotState, RunStatus};
+use super::basket::Basket;
 use super::books::Books;
 use super::connection::Connection;
 use super::layout::{Breakpoint, FrameLayout};
@@ -36,6 +37,7 @@ pub(crate) struct App {
     pub(crate) books: Books,
     pub(crate) shop: ShopScreen,
     pub(crate) orders: Orders,
+    pub(crate) basket: Basket,
     pub(crate) services: Services,
     pub(crate) autopilot: AutopilotState,
     pub(crate) notices: Notices,
@@ -68,6 +70,7 @@ impl App {
             books: Books::default(),
             shop: ShopScreen::default(),
             orders: Orders::default(),
+            basket: Basket::default(),
             services: Services::default(),
             autopilot: AutopilotState {
                 available: Err("opening the store comes first".to_owned()),
@@ -92,7 +95,7 @@ impl App {
     /// The parts that change on their own, and what they share.
     pub(super) fn split(&mut self) -> (&mut ShopScreen, &mut Orders, Shared<'_>) {
         let dialog = self.overlays.iter().find_map(|overlay| match overlay {
-            Overlay::Buy(dialog) => Some((dialog.order, dialog.item)),
+            Overlay::Buy(dialog) => Some((dialog.order, dialog.book().map(|(item, _)| item))),
             _ => None,
         });
         let shared = Shared {
@@ -100,6 +103,7 @@ impl App {
             connection: &self.connection,
             books: &mut self.books,
             notices: &mut self.notices,
+            basket: &self.basket,
             dialog,
         };
         (&mut self.shop, &mut self.orders, shared)

@@ -1,5 +1,6 @@
 //! The records of the journal.
 
+use common::problem::ShortLine;
 use common::wire::{OrderLine, OrderLines, Receipt};
 use common::{Cost, Deadline, ItemNumber, OrderId, Quantity, Stock, StoreId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -53,12 +54,6 @@ pub(crate) struct SentLine {
 }
 
 impl SentOrder {
-    /// The titles, or the item numbers of books whose title is not known.
-    pub(crate) fn title(&self) -> String {
-        let titles: Vec<_> = self.lines.iter().map(SentLine::shown_title).collect();
-        titles.join(" + ")
-    }
-
     /// The copies of all books.
     pub(crate) fn copies(&self) -> u32 {
         self.lines.iter().map(|line| line.quantity.get()).sum()
@@ -70,8 +65,9 @@ impl SentOrder {
         self.lines.iter().filter_map(cents).sum()
     }
 
-    pub(crate) fn includes(&self, item: ItemNumber) -> bool {
-        self.lines.iter().any(|line| line.item == item)
+    /// The line of a book.
+    pub(crate) fn line(&self, item: ItemNumber) -> Option<&SentLine> {
+        self.lines.iter().find(|line| line.item == item)
     }
 
     /// What is sent to the shop; `None` if the record has no lines or too many.
@@ -81,12 +77,6 @@ impl SentOrder {
             quantity: line.quantity,
         };
         OrderLines::new(self.lines.iter().map(line)).ok()
-    }
-}
-
-impl SentLine {
-    pub(crate) fn shown_title(&self) -> String {
-        self.title.clone().unwrap_or_else(|| format!("item {}", self.item))
     }
 }
 
@@ -141,9 +131,12 @@ pub(crate) struct NotSold {
     pub(crate) reason: NotSoldReason,
     /// The reason in words.
     pub(crate) detail: String,
-    /// The copies that were left, if it was sold out.
+    /// The copies that were left, if it was sold out and has one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stock: Option<Stock>,
+    /// The lines of an order of several for which too few copies were left; none were of a book that the shop does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) short: Vec<ShortLine>,
     pub(crate) at: Timestamp,
 }
 

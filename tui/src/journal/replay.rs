@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use common::problem::ShortLine;
 use common::wire::{OrderStatus, Receipt};
-use common::{Code, OrderId, Reason, Timestamp, client};
+use common::{Code, OrderId, Quantity, Reason, Stock, Timestamp, client};
 
 use super::{NotSold, NotSoldReason, Record, SentOrder};
 
@@ -32,18 +33,21 @@ impl Outcome {
         may_be_applied: bool,
         at: Timestamp,
     ) -> Self {
+        let short = short_lines(&answer);
         let (reason, detail, stock) = match answer {
             Ok(receipt) if receipt.order != order => return Self::Undecided,
             Ok(receipt) if receipt.status == OrderStatus::Sold => return Self::Sold(receipt),
-            Ok(receipt) => match receipt.lines.iter().find_map(|line| line.reason) {
+            Ok(receipt) => match receipt.lines.iter().filter_map(|line| line.reason).max_by_key(is_own) {
                 Some(Reason::UnknownItem) | None => {
                     (NotSoldReason::Refused, "the shop has no such book".to_owned(), None)
                 }
-                Some(_) => (
-                    NotSoldReason::SoldOut,
-                    String::new(),
-                    receipt.lines.first().and_then(|line| line.stock),
-                ),
+                Some(_) => {
+                    let stock = match &receipt.lines[..] {
+                        [line] => line.stock,
+                        _ => None,
+                    };
+                    (NotSoldReason::SoldOut, String::new(), stock)
+                }
             },
             Err(client::Error::Problem(problem)) if problem.code == Code::SoldOut => {
                 (NotSoldReason::SoldOut, String::new(), problem.stock)
@@ -61,6 +65,7 @@ impl Outcome {
             reason,
             detail,
             stock,
+            short,
             at,
         })
     }
@@ -72,6 +77,38 @@ impl Outcome {
             Self::Sold(receipt) => Some(Record::Sold { receipt }),
             Self::NotSold(not_sold) => Some(Record::NotSold(not_sold)),
         }
+    }
+}
+
+/// Whether a line was refused for itself and not for another one.
+fn is_own(reason: &Reason) -> bool {
+    *reason != Reason::WithOthers
+}
+
+/// The lines for which a refused order of several was refused.
+fn short_lines(answer: &Result<Receipt, client::Error>) -> Vec<ShortLine> {
+    match answer {
+        Ok(receipt) if receipt.lines.len() > 1 => {
+            let refused = receipt
+                .lines
+                .iter()
+                .filter(|line| line.reason.as_ref().is_some_and(is_own));
+            let short = refused.map(|line| ShortLine {
+                item: line.item,
+                stock: line.stock.unwrap_or(Stock::ZERO),
+                wanted: line.quantity,
+            });
+            short.collect()
+        }
+        Err(client::Error::Problem(problem)) => {
+            let unknown = problem.items.iter().map(|item| ShortLine {
+                item: *item,
+                stock: Stock::ZERO,
+                wanted: Quantity::ONE,
+            });
+            problem.lines.iter().copied().chain(unknown).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) fn not_placed() -> Record {
         reason: NotSoldReason::NotPlaced,
         detail: "not now".into(),
         stock: None,
+        short: Vec::new(),
         at: Timestamp::from_micros(1_769_860_800_000_000),
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::client::{Error, Resolution, Response, ShopClient, send_until_decided};
 use common::wire::Book;
-use common::{Code, Deadline, limits};
+use common::{Code, Deadline, StoreId, limits};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
@@ -16,6 +16,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{Change, ChangeOutcome, SentChange};
+use crate::basket_file::{self, BasketChange, BasketFile, SavedBasket};
 use crate::connect::ShopConnection;
 use crate::effect::{Query, Request};
 use crate::journal::{Journal, Record};
@@ -38,6 +39,8 @@ pub(super) struct EffectRunner {
     events_task: Option<AbortHandle>,
     events: mpsc::Sender<Event>,
     journal: Arc<OnceLock<Journal>>,
+    /// The file of the basket, with its store; `None` before the first connection.
+    basket: Option<Basket>,
     data_folder: PathBuf,
     reconnect: Arc<Notify>,
     /// The page requests on their way, one for each kind of query.
@@ -54,6 +57,7 @@ impl EffectRunner {
             events_task: None,
             events,
             journal: Arc::default(),
+            basket: None,
             data_folder,
             reconnect: Arc::default(),
             page_tasks: HashMap::new(),
@@ -88,7 +92,8 @@ impl EffectRunner {
             Request::Page { query, .. } => Some(discriminant(query)),
             _ => None,
         };
-        let task = self.spawn(answer(request, shop, Arc::clone(&self.journal)));
+        let basket = self.basket.as_ref().map(|basket| Arc::clone(&basket.file));
+        let task = self.spawn(answer(request, shop, Arc::clone(&self.journal), basket));
         // The answer to an older request of the listing would be ignored.
         if let Some(older) = listing.and_then(|listing| self.page_tasks.insert(listing, task)) {
             older.abort();
@@ -133,6 +138,34 @@ impl EffectRunner {
         });
     }
 
+    /// Reads the basket of a store, which is the one of all later effects.
+    pub(super) fn load_basket(&mut self, store: StoreId) {
+        let file = Arc::new(BasketFile::new(&self.data_folder, store));
+        self.basket = Some(Basket { store, file });
+        self.read_basket();
+    }
+
+    pub(super) fn read_basket(&self) {
+        if let Some(basket) = &self.basket {
+            tokio::spawn(basket.clone().read(self.events.clone()));
+        }
+    }
+
+    pub(super) fn save_basket(&self, change: BasketChange) {
+        let Some(basket) = self.basket.clone() else { return };
+        let events = self.events.clone();
+        self.records.spawn(async move {
+            match write(&basket.file, change).await {
+                Ok(()) => {}
+                Err(basket_file::Error::Conflict) => basket.read(events).await,
+                Err(error) => {
+                    let notice = format!("The basket could not be saved: {error}");
+                    let _ = events.send(Event::Notice(notice)).await;
+                }
+            }
+        });
+    }
+
     pub(super) fn append_journal(&self, record: Record) {
         let (events, journal) = (self.events.clone(), Arc::clone(&self.journal));
         self.records.spawn(async move {
@@ -145,8 +178,50 @@ impl EffectRunner {
     }
 }
 
+/// The basket of a store on disk.
+#[derive(Debug, Clone)]
+struct Basket {
+    store: StoreId,
+    file: Arc<BasketFile>,
+}
+
+impl Basket {
+    /// Sends what the file has, if that is news.
+    async fn read(self, events: mpsc::Sender<Event>) {
+        let Self { store, file } = self;
+        let Ok(Some((generation, read))) = tokio::task::spawn_blocking(move || file.read()).await else {
+            return;
+        };
+        let result = match read {
+            Err(error @ basket_file::Error::Damaged(_)) => {
+                let _ = events.send(Event::Notice(error.to_string())).await;
+                Ok(SavedBasket::default())
+            }
+            read => read.map_err(|error| error.to_string()),
+        };
+        let event = Event::BasketRead {
+            store,
+            generation,
+            result,
+        };
+        let _ = events.send(event).await;
+    }
+}
+
+async fn write(file: &Arc<BasketFile>, change: BasketChange) -> Result<(), basket_file::Error> {
+    let file = Arc::clone(file);
+    let written = tokio::task::spawn_blocking(move || file.write(&change)).await;
+    // It fails only if the program is being ended: nothing may be sent then.
+    written.unwrap_or(Err(basket_file::Error::Conflict))
+}
+
 /// Sends a request, and waits for its answer.
-async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journal>>) -> Event {
+async fn answer(
+    request: Request,
+    shop: ShopClient,
+    journal: Arc<OnceLock<Journal>>,
+    basket: Option<Arc<BasketFile>>,
+) -> Event {
     match request {
         Request::Topics => Event::TopicsLoaded(parse(shop.topics().await)),
         Request::Page {
@@ -167,12 +242,22 @@ async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journa
             let result = parse(shop.lookup(item).await);
             Event::BookLoaded { item, result }
         }
-        Request::Buy { sent, resend } => {
+        Request::Buy {
+            sent,
+            resend,
+            basket: change,
+        } => {
             let (order, deadline) = (sent.order, sent.deadline);
             let Some(lines) = sent.order_lines() else {
                 let reason = "it has no lines".to_owned();
                 return Event::BuyNotRecorded { order, reason };
             };
+            if let (Some(file), Some(change)) = (basket, change)
+                && let Err(error) = write(&file, change).await
+            {
+                let reason = error.to_string();
+                return Event::BuyNotRecorded { order, reason };
+            }
             if !resend && let Err(reason) = append(journal, Record::Sent(sent)).await {
                 return Event::BuyNotRecorded { order, reason };
             }

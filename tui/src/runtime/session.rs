@@ -194,6 +194,9 @@ impl<S: TerminalBackend> Session<S> {
                 }
                 Effect::LoadJournal => self.runner.load_journal(),
                 Effect::AppendJournal(record) => self.runner.append_journal(record),
+                Effect::LoadBasket(store) => self.runner.load_basket(store),
+                Effect::ReadBasket => self.runner.read_basket(),
+                Effect::SaveBasket(change) => self.runner.save_basket(change),
                 Effect::Reconnect => self.runner.reconnect(),
                 Effect::Send(request) => self.runner.send(request),
             }

@@ -1,6 +1,7 @@
 //! The books of the fixed catalog, receipts for them, and errors of the shop.
 
 use common::client::Error;
+use common::problem::ShortLine;
 use common::wire::{
     Activity, Book, BookPage, Neighbour, OrderStatus, Readiness, ReadyStatus, Receipt, ReceiptLine, ServiceKind,
     TopicCount, Topics,
@@ -47,27 +48,46 @@ pub(crate) fn sold_out() -> Error {
 
 /// The receipt of a sale from the fixed catalog.
 pub(crate) fn receipt(order: OrderId, item: u64, quantity: u64, seq: u64) -> Receipt {
-    let book = catalog().into_iter().find(|book| book.item == number(item)).unwrap();
-    let copies = Quantity::try_from(quantity).unwrap();
-    let (total, seq) = (book.cost.times(copies), Seq(seq));
-    let line = ReceiptLine {
-        item: book.item,
-        title: Some(book.title),
-        quantity: copies,
-        cost: Some(book.cost),
-        total,
-        stock: book.stock.checked_add_signed(-i64::from(copies.get())),
-        seq,
-        reason: None,
+    receipt_of(order, &[(item, quantity)], seq)
+}
+
+/// The receipt of a sale of several books from the fixed catalog, as numbers and copies; `seq` is the first line's.
+pub(crate) fn receipt_of(order: OrderId, books: &[(u64, u64)], seq: u64) -> Receipt {
+    let line = |(seq, (item, quantity)): (u64, &(u64, u64))| {
+        let book = catalog().into_iter().find(|book| book.item == number(*item)).unwrap();
+        let copies = Quantity::try_from(*quantity).unwrap();
+        ReceiptLine {
+            item: book.item,
+            title: Some(book.title),
+            quantity: copies,
+            cost: Some(book.cost),
+            total: book.cost.times(copies),
+            stock: book.stock.checked_add_signed(-i64::from(copies.get())),
+            seq: Seq(seq),
+            reason: None,
+        }
     };
+    let lines: Vec<_> = (seq..).zip(books).map(line).collect();
     Receipt {
         order,
         status: OrderStatus::Sold,
-        lines: [line].into(),
-        total,
-        seq,
+        total: lines.iter().map(|line| line.total).sum(),
+        seq: lines.last().unwrap().seq,
+        lines: lines.into(),
         at: Timestamp::from_micros(1_769_860_807_000_000),
     }
+}
+
+/// An order of several books was refused for these, as numbers, copies left and copies wanted.
+pub(crate) fn too_few(lines: &[(u64, u64, u64)]) -> Error {
+    let mut problem = Problem::new(Code::SoldOut, "too few");
+    let short = |(item, stock, wanted): &(u64, u64, u64)| ShortLine {
+        item: number(*item),
+        stock: Stock::try_from(*stock).unwrap(),
+        wanted: Quantity::try_from(*wanted).unwrap(),
+    };
+    problem.lines = lines.iter().map(short).collect();
+    Error::Problem(Box::new(problem))
 }
 
 pub(crate) fn book(item: u64, title: &str, author: Option<&str>, topic: &str, cents: u64, stock: u64) -> Book {

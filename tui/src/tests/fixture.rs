@@ -11,9 +11,10 @@ use ratatui::buffer::Buffer;
 
 use super::catalog::{STORE, URL, answer, number, order, unreachable};
 use crate::app::{App, Screen, update};
+use crate::basket_file::SavedBasket;
 use crate::effect::{Effect, Query, Request};
 use crate::input::InputEvent;
-use crate::journal::JournalContents;
+use crate::journal::{JournalContents, SentOrder};
 use crate::keymap::Chord;
 use crate::message::{Event, Message, Now};
 use crate::theme::{Appearance, Theme};
@@ -50,6 +51,7 @@ impl Fixture {
         let mut shop = Self::opened(columns, rows);
         shop.send(Event::JournalLoaded(Ok(JournalContents::default())));
         shop.connect();
+        shop.read_basket(1, SavedBasket::default());
         shop.answer_requests();
         shop
     }
@@ -64,6 +66,15 @@ impl Fixture {
 
     pub(crate) fn connect(&mut self) {
         self.connect_to(STORE, 40);
+    }
+
+    /// The file of the basket was read.
+    pub(crate) fn read_basket(&mut self, generation: u64, basket: SavedBasket) {
+        self.send(Event::BasketRead {
+            store: STORE.parse().unwrap(),
+            generation,
+            result: Ok(basket),
+        });
     }
 
     /// The stream connects to a store whose last entry is `seq`.
@@ -194,10 +205,31 @@ impl Fixture {
         self.effects
             .iter()
             .filter_map(|effect| match effect {
-                Effect::Send(Request::Buy { sent, resend }) => Some((sent.order, *resend)),
+                Effect::Send(Request::Buy { sent, resend, .. }) => Some((sent.order, *resend)),
                 _ => None,
             })
             .collect()
+    }
+
+    /// The newest order that was sent.
+    pub(crate) fn last_order(&self) -> SentOrder {
+        let mut effects = self.effects.iter().rev();
+        let order = effects.find_map(|effect| match effect {
+            Effect::Send(Request::Buy { sent, .. }) => Some(sent.clone()),
+            _ => None,
+        });
+        order.unwrap()
+    }
+
+    /// The basket as it was written last.
+    pub(crate) fn written_basket(&self) -> SavedBasket {
+        let mut effects = self.effects.iter().rev();
+        let change = effects.find_map(|effect| match effect {
+            Effect::SaveBasket(change) => Some(change),
+            Effect::Send(Request::Buy { basket, .. }) => basket.as_ref(),
+            _ => None,
+        });
+        change.unwrap().basket.clone()
     }
 
     /// The newest request for books of the selected topic.

@@ -1,7 +1,5 @@
 //! The orders' screen: filter, sorting, buying again, copying and scrolling a receipt.
 
-use common::Quantity;
-
 use super::catalog::{STORE, lost, number, receipt, sold_out};
 use super::fixture::Fixture;
 use crate::app::{Overlay, Purchase};
@@ -76,10 +74,8 @@ fn b_opens_the_dialog_for_the_same_book_and_copies() {
     let Some(Overlay::Buy(dialog)) = shop.app.overlays.last() else {
         panic!("{:?}", shop.app.overlays)
     };
-    assert_eq!(
-        (dialog.item, dialog.quantity),
-        (number(1), Quantity::try_from(2).unwrap())
-    );
+    let (item, copies) = dialog.book().unwrap();
+    assert_eq!((item, copies.quantity.get()), (number(1), 2));
     shop.press("b b Enter");
     assert!(
         shop.sent().is_empty(),

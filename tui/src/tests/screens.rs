@@ -7,7 +7,7 @@ use common::wire::{BookPage, Lack, Readiness, ReadyStatus, ServiceKind, Upstream
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 
-use super::catalog::{book, lost, neighbour, readiness, receipt, sold_out, unreachable};
+use super::catalog::{book, lost, neighbour, readiness, receipt, receipt_of, sold_out, too_few, unreachable};
 use super::fixture::{Fixture, text};
 use crate::message::Event;
 use crate::theme::{Appearance, Theme};
@@ -213,6 +213,62 @@ fn buying() {
     });
 }
 
+/// Puts books of three topics into the basket; one of them is short, and the price of another one has changed.
+fn fill_basket(shop: &mut Fixture) {
+    shop.press("Enter a a Down a Esc Esc Down Down");
+    shop.answer_requests();
+    shop.press("Enter Down Down a");
+    shop.answer_requests();
+    shop.moved(1, 1, -399, 41);
+    let book = book(2, "RPCs for Dummies", None, "distributed systems", 4_500, 500);
+    let seq = common::Seq(42);
+    let result = Ok(common::wire::Book { seq, ..book });
+    shop.send(Event::BookLoaded {
+        item: super::catalog::number(2),
+        result,
+    });
+    shop.pass(1_000);
+}
+
+#[test]
+fn the_basket() {
+    in_all_sizes("basket_empty", |shop| shop.press("B"));
+    in_all_sizes("basket", |shop| {
+        fill_basket(shop);
+        shop.press("B Down");
+    });
+    in_all_sizes("checkout", |shop| {
+        fill_basket(shop);
+        shop.press("B - b");
+    });
+    in_all_sizes("checkout_sold_out", |shop| {
+        fill_basket(shop);
+        shop.press("B - b y");
+        let order = shop.last_order().order;
+        shop.answer_buy(order, Err(too_few(&[(2, 0, 1)])));
+    });
+    in_all_sizes("checkout_sold", |shop| {
+        fill_basket(shop);
+        shop.press("B - b y");
+        let order = shop.last_order().order;
+        shop.answer_buy(order, Ok(receipt_of(order, &[(1, 1), (2, 1), (7, 1)], 1_284)));
+    });
+}
+
+#[test]
+fn orders_of_several_books() {
+    in_all_sizes("orders_several", |shop| {
+        fill_basket(shop);
+        shop.press("B - b y");
+        let order = shop.last_order().order;
+        shop.answer_buy(order, Err(too_few(&[(2, 0, 1)])));
+        shop.press("Esc b y");
+        let order = shop.last_order().order;
+        shop.answer_buy(order, Ok(receipt_of(order, &[(1, 1), (2, 1), (7, 1)], 1_284)));
+        shop.press("Esc 2");
+    });
+}
+
 #[test]
 fn changing() {
     let as_shopkeeper = |keys: &'static str| {
@@ -241,6 +297,11 @@ fn the_smallest_frames() {
         snapshot(name, &mut shop);
     }
     shop.press("Esc");
+    for (keys, name) in [("a B", "basket"), ("b", "checkout")] {
+        shop.press(keys);
+        snapshot(name, &mut shop);
+    }
+    shop.press("Esc Esc");
     shop.app.connection.is_shopkeeper = true;
     for (keys, name) in [("t Tab", "change"), ("Esc T Tab Tab Tab Tab Tab", "add_book")] {
         shop.press(keys);
@@ -270,6 +331,9 @@ fn every_screen_fits_every_size_in_every_theme() {
         ":",
         "m",
         "Enter b",
+        "Enter a a Down a B",
+        "Enter a a Down a B b",
+        "Enter a a Down a B b y",
         "Enter t Tab",
         "Enter t y",
         "Enter t w",
@@ -303,7 +367,7 @@ fn a_hostile_title_is_harmless_on_every_screen() {
         let books = vec![book(9, &hostile, Some(&hostile), &hostile, 999_999_999, 1_000_000_000)];
         shop.answer_page(generation, Ok(BookPage { books, next: None }), 40);
         shop.press("Enter");
-        for key in ["Enter", "b", "y", "m"] {
+        for key in ["Enter", "b", "y", "Esc", "a", "B", "b", "Esc", "Esc", "m"] {
             shop.press(key);
             let screen = shop.screen();
             for c in screen.chars().filter(|c| *c != '\n') {

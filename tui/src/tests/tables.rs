@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use common::client::Error;
 use common::wire::{Activity, Book, BookPage, Neighbour, Readiness, Receipt, ServiceKind};
-use common::{Cost, Seq};
+use common::{Cost, Quantity, Seq};
 
-use super::catalog::{book, neighbour, readiness, receipt, sold_out};
+use super::catalog::{book, neighbour, number, readiness, receipt, receipt_of, sold_out};
 use super::fixture::Fixture;
+use crate::basket_file::{BasketLine, SavedBasket};
 use crate::message::Event;
 use crate::theme::{Appearance, Theme};
 use crate::ui::autopilot::tests::SnapshotView;
@@ -182,6 +183,64 @@ fn the_list_of_orders() {
     }
 }
 
+/// A shop with the most copies of the most expensive books in its basket, one of which is short.
+fn basket(width: u16) -> Fixture {
+    let mut shop = Fixture::stocked(width, ROWS);
+    let line = |item: u64, title: &str| BasketLine {
+        item: number(item),
+        quantity: Quantity::try_from(100).unwrap(),
+        title: Some(title.into()),
+        cost: Some(Cost::try_from(999_999_999).unwrap()),
+        stock: None,
+    };
+    let lines = vec![line(2, "RPCs for Dummies"), line(3, "Xen"), line(5, "Middlemarch")];
+    shop.read_basket(2, SavedBasket { lines, checkout: None });
+    shop.answer_requests();
+    for (seq, item) in (50..).zip([1, 2, 3]) {
+        let large = book(
+            item,
+            "lettersandletters and letters",
+            None,
+            "t",
+            999_999_998,
+            1_000_000_000,
+        );
+        let result = Ok(Book { seq: Seq(seq), ..large });
+        shop.send(Event::BookLoaded {
+            item: number(item),
+            result,
+        });
+    }
+    // The message names no number of the basket.
+    shop.pass(20_000);
+    shop.press("B");
+    shop
+}
+
+#[test]
+fn the_basket() {
+    assert_no_number_is_cut("basket", basket, &["2,000,001,295.00", "999,999,998.00", "100"]);
+    let checkout = |width| {
+        let mut shop = basket(width);
+        shop.press("Esc 2 B b");
+        shop
+    };
+    assert_no_number_is_cut("checkout", checkout, &["2,000,001,295.00"]);
+    let orders = |width| {
+        let mut shop = basket(WIDE);
+        shop.press("Down Down x b y");
+        let order = shop.last_order().order;
+        let sold = receipt_of(order, &[(2, 100), (3, 100)], 1_284_567);
+        let total = Cost::try_from(999_999_999).unwrap().times(Quantity::ONE);
+        shop.answer_buy(order, Ok(Receipt { total, ..sold }));
+        shop.press("Esc 2");
+        shop.pass(90_000_000);
+        shop.resize(width, ROWS);
+        shop
+    };
+    assert_no_number_is_cut("an order of several books", orders, &["9,999,999.99"]);
+}
+
 #[test]
 fn the_services() {
     assert_no_number_is_cut("services", services, &["frontend", "● ready", "entry 40"]);
@@ -189,7 +248,7 @@ fn the_services() {
 
 #[test]
 fn the_autopilot() {
-    let stay = ["123,456 of 1,000,000", "9781402894626"];
+    let stay = ["123,456 of 1,000,000", "9781402894626", "12.50"];
     assert_no_number_is_cut("autopilot", autopilot, &stay);
 }
 

@@ -114,13 +114,13 @@ fn own_orders(canvas: &mut Canvas<'_>, area: Rect, book: &Book) {
     let palette = canvas.palette();
     let orders = canvas.app.orders.list.iter();
     let lines: Vec<_> = orders
-        .filter(|purchase| purchase.sent.includes(book.item))
+        .filter_map(|purchase| Some((purchase, purchase.sent.line(book.item)?)))
         .take(usize::from(area.height.saturating_sub(1)))
-        .map(|purchase| {
+        .map(|(purchase, line)| {
             let (sign, style) = orders::sign(canvas, &purchase.state);
             let (word, app) = (purchase.state.name(), canvas.app);
             let when = format::past(purchase.sent.at, app.now.wall, &app.zone);
-            let quantity = format!("{} {}", canvas.glyphs().times, purchase.sent.copies());
+            let quantity = format!("{} {}", canvas.glyphs().times, line.quantity);
             Line::from(vec![
                 Span::styled(when, palette.dim),
                 Span::styled(format!("  {sign} {word}  "), style),

@@ -5,9 +5,13 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, first_columns, first_rows, padded, skip_columns, skip_rows};
 use crate::app::{
-    App, Breakpoint, Chip, Focus, Hint, LoadState, RemoteData, RunStatus, SPINNER_AFTER, Screen, StreamState, Target,
+    App, Breakpoint, Chip, Command, Focus, Hint, LoadState, RemoteData, RunStatus, SPINNER_AFTER, Screen, StreamState,
+    Target,
 };
 use crate::format;
+
+/// The least width of the breadcrumbs beside the basket and the counts.
+const BREADCRUMBS_MIN: usize = 24;
 
 /// Draws two rows: tabs and connection, then breadcrumbs and counts.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
@@ -16,8 +20,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let taken = canvas.line_right(row, &chip);
     tabs(canvas, shortened(row, taken + 1));
     let row = padded(skip_rows(area, 1));
-    let counts = Line::styled(counts(canvas.app), canvas.palette().dim);
-    let taken = canvas.line_right(row, &counts);
+    let taken = counts_and_basket(canvas, row);
     breadcrumbs(canvas, shortened(row, taken + 2));
 }
 
@@ -134,6 +137,39 @@ fn breadcrumbs(canvas: &mut Canvas<'_>, area: Rect) {
         spans.push(Span::styled(name, style));
     }
     canvas.line(area, &Line::from(spans));
+}
+
+/// Draws the counts and the basket at the right edge, as far as they fit whole; returns how many cells they take.
+fn counts_and_basket(canvas: &mut Canvas<'_>, area: Rect) -> u16 {
+    let (app, palette) = (canvas.app, canvas.palette());
+    let room = usize::from(area.width);
+    let mut basket = Span::default();
+    if !app.basket.lines().is_empty() {
+        let (copies, cents) = (app.basket.copies(), app.basket.total_cents(&app.books));
+        let (mark, style) = match app.basket.is_short(&app.books) {
+            true => ("! ", palette.warn),
+            false => ("", palette.text),
+        };
+        let (copies, dot, total) = (format::thousands(copies), canvas.glyphs().dot, format::amount(cents));
+        basket = Span::styled(format!("{mark}basket {copies} {dot} {total}"), style);
+    }
+    let basket = if basket.width() > room { Span::default() } else { basket };
+    let basket_columns = format::cells(basket.width());
+    let mut counts = counts(app);
+    if basket_columns > 0 && !counts.is_empty() {
+        counts = format!("   {counts}");
+    }
+    // The name of the shop needs some room, too.
+    if basket_columns > 0 && basket.width() + format::width(&counts) + BREADCRUMBS_MIN > room {
+        counts.clear();
+    }
+    let counts_columns = canvas.line_right(area, &Line::styled(counts, palette.dim));
+    let area = shortened(area, counts_columns);
+    if basket_columns > 0 {
+        let button = skip_columns(area, area.width.saturating_sub(basket_columns));
+        canvas.clickable_line(button, &Line::from(basket), Target::Command(Command::Basket));
+    }
+    counts_columns + basket_columns
 }
 
 fn counts(app: &App) -> String {

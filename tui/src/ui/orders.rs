@@ -1,5 +1,7 @@
 //! Orders and receipts.
 
+use std::iter;
+
 use ratatui::layout::HorizontalAlignment::{Left, Right};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -7,13 +9,16 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, padded, skip_rows};
 use super::input;
-use crate::app::{Breakpoint, OrderColumn, OrderState, Purchase, Target, receipt_text};
+use crate::app::receipt_text::{self, ShownLine};
+use crate::app::{Breakpoint, OrderColumn, OrderState, Purchase, Target};
 use crate::columns::{Need, STAYS, fill, wanted};
 use crate::format;
 use crate::journal::{NotSold, NotSoldReason};
 
 /// The blanks between two columns.
 const GAP: usize = 2;
+/// The column of the title, whose end is the number of other books.
+const TITLE: usize = 2;
 /// The least rows in which list and receipt are shown above each other.
 const STACKED_ROWS_MIN: u16 = 16;
 /// The most rows of a receipt below the list.
@@ -21,6 +26,8 @@ const RECEIPT_ROWS_MAX: u16 = 12;
 /// The least width of a value of a receipt beside another one.
 const VALUE_COLUMNS: usize = 34;
 const LABEL_COLUMNS: usize = 9;
+/// The least width of a book's title beside its numbers.
+const TITLE_COLUMNS_MIN: usize = 16;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
@@ -106,7 +113,10 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let columns = std::array::from_fn(|column| (alignments[column], widths[column]));
     let head = canvas.table_row(Span::raw(" "), &columns, GAP, names);
     canvas.line(inner, &head.style(canvas.palette().dim));
-    for ((row, (index, _)), cells) in body.rows().zip(visible).zip(cells) {
+    for ((row, (index, order)), mut cells) in body.rows().zip(visible).zip(cells) {
+        let style = canvas.row_style(index == orders.selected, false);
+        let title = format::first_of(&order.titles(), widths[TITLE], canvas.glyphs().ellipsis);
+        cells[TITLE] = Line::styled(title, style);
         let marker = canvas.marker(index == orders.selected, focused);
         let line = canvas.table_row(marker, &columns, GAP, cells);
         canvas.clickable_line(row, &line, Target::Order(index));
@@ -160,11 +170,16 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect) {
         return;
     };
     let width = usize::from(area.width.saturating_sub(4));
-    let mut lines: Vec<_> = canvas
-        .wrapped(&purchase.title(), width, usize::MAX, palette.strong)
-        .collect();
+    let mut lines = Vec::new();
+    if let [only] = &purchase.lines()[..] {
+        lines.extend(canvas.wrapped(&only.title, width, usize::MAX, palette.strong));
+    }
     lines.extend(outcome(canvas, purchase, width));
     lines.push(Line::default());
+    if purchase.sent.lines.len() > 1 {
+        lines.extend(book_lines(canvas, &purchase.lines(), width));
+        lines.push(Line::default());
+    }
     let numbers = receipt_text::numbers(purchase, &app.zone);
     let in_a_row = (width / VALUE_COLUMNS).max(1);
     let rows = numbers.len().div_ceil(in_a_row);
@@ -184,6 +199,61 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.layout.receipt = canvas.scrolled_panel(area, "Receipt", focused, &lines, scroll);
 }
 
+/// A line or more for each book: copies, cost, amount and title. Where there is little room the cost goes; a long title is
+/// broken.
+pub(super) fn book_lines(canvas: &Canvas<'_>, books: &[ShownLine], width: usize) -> Vec<Line<'static>> {
+    let (palette, glyphs) = (canvas.palette(), canvas.glyphs());
+    let amount = |cents: Option<u64>| cents.map(format::amount).unwrap_or_default();
+    let cells: Vec<_> = books
+        .iter()
+        .map(|book| {
+            let cost = book.cost.map(|cost| u64::from(cost.cents()));
+            [book.quantity.to_string(), amount(cost), amount(book.cents)]
+        })
+        .collect();
+    let widest = |column: usize| {
+        cells
+            .iter()
+            .map(|cells| format::width(&cells[column]))
+            .max()
+            .unwrap_or(0)
+    };
+    let [copies, cost, cents] = [0, 1, 2].map(widest);
+    let all = copies + cost + cents + 3 + 2 * GAP;
+    let cost = if all + TITLE_COLUMNS_MIN > width && cents > 0 {
+        0
+    } else {
+        cost
+    };
+    let lead = |[number, unit, sum]: &[String; 3]| {
+        let mut lead = format::align_right(number, copies);
+        if cost > 0 {
+            lead += &format!(" {} {}", glyphs.times, format::align_right(unit, cost));
+        }
+        if cents > 0 {
+            lead += &format!("{}{}", " ".repeat(GAP), format::align_right(sum, cents));
+        }
+        lead + &" ".repeat(GAP)
+    };
+    let mut lines = Vec::new();
+    for (book, cells) in books.iter().zip(&cells) {
+        let lead = lead(cells);
+        let columns = format::width(&lead);
+        let (title, style) = match &book.refused {
+            Some(why) => (format!("{} ({why})", book.title), palette.warn),
+            None => (book.title.clone(), palette.strong),
+        };
+        let leads = iter::once(lead).chain(iter::repeat(" ".repeat(columns)));
+        let titles = canvas.wrapped(&title, width.saturating_sub(columns), usize::MAX, style);
+        lines.extend(leads.zip(titles).map(|(lead, title)| {
+            let mut line = Line::from(Span::styled(lead, palette.text));
+            line.push_span(Span::styled(title.to_string(), style));
+            line
+        }));
+    }
+    lines
+}
+
 /// The outcome of an order, in a sentence or two.
 pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) -> Vec<Line<'static>> {
     let (sign, style) = sign(canvas, &purchase.state);
@@ -195,6 +265,9 @@ pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) ->
         OrderState::NotSold(NotSold {
             reason, detail, stock, ..
         }) => match (reason, stock.map(common::Stock::get)) {
+            (NotSoldReason::SoldOut, _) if purchase.sent.lines.len() > 1 => {
+                "Too few copies were left of a book. Nothing was bought or charged.".to_owned()
+            }
             (NotSoldReason::SoldOut, left) => {
                 let left = match left {
                     Some(0) => "None".to_owned(),

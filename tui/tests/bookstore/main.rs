@@ -3,6 +3,7 @@
 
 mod autopilot;
 mod autopilot_screen;
+mod basket;
 mod commands;
 #[cfg(feature = "fault-injection")]
 mod fault_injection;

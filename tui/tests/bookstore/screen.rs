@@ -42,6 +42,14 @@ impl Home {
         self.store().with_file_name("orders.jsonl")
     }
 
+    /// The texts of the baskets.
+    pub(crate) fn baskets(&self) -> String {
+        let files = std::fs::read_dir(self.store().with_file_name("baskets"));
+        let paths = files.into_iter().flatten().map(|file| file.unwrap().path());
+        let json = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+        json.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+    }
+
     /// Puts a file in place of the store's folder.
     pub(crate) fn break_store(&self) {
         std::fs::create_dir_all(self.store().parent().unwrap()).unwrap();

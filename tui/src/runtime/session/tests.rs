@@ -17,11 +17,11 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 
 use super::*;
-use crate::app::{Command, RunStatus};
+use crate::app::{Command, Overlay, RunStatus};
 use crate::effect::Request;
 use crate::input::{MouseAction, MouseEvent};
 use crate::keymap::Chord;
-use crate::tests::catalog::{answer, lost, number, receipt, sold_out, unreachable};
+use crate::tests::catalog::{answer, lost, number, receipt, receipt_of, sold_out, too_few, unreachable};
 use crate::tests::fixture::{Fixture, text};
 use crate::theme::Theme;
 use crate::ui::autopilot::pane::AutopilotPane;
@@ -206,7 +206,14 @@ impl Shop {
                 Request::Buy { sent, .. } => Some(Event::BuyCompleted {
                     order: sent.order,
                     result: match random.random_range(0..3) {
-                        0 => Ok(receipt(sent.order, sent.lines[0].item.get(), 1, 50)),
+                        0 => {
+                            let lines = sent.lines.iter().filter(|line| line.item.get() <= 8);
+                            let lines: Vec<_> = lines
+                                .map(|line| (line.item.get(), line.quantity.get().into()))
+                                .collect();
+                            Ok(receipt_of(sent.order, &lines, 50))
+                        }
+                        1 if sent.lines.len() > 1 => Err(too_few(&[(sent.lines[0].item.get(), 0, 1)])),
                         1 => Err(sold_out()),
                         _ => Err(lost()),
                     },
@@ -343,7 +350,7 @@ fn idle_pane() -> AutopilotPane {
 fn key_names() -> Vec<&'static str> {
     let of_commands = Command::all().flat_map(|command| command.info().keys.split(' '));
     let keys: Vec<_> = of_commands.filter(|key| !["^C", "^Z"].contains(key)).collect();
-    let others = "y n 0 1 9 Backspace Delete ^U ^W w a r d i c k 戰 é Enter Enter Esc Esc 1 2 3 4";
+    let others = "y n x a a B B b b 0 1 9 Backspace Delete ^U ^W w a r d i c k 戰 é Enter Enter Esc Esc 1 2 3 4";
     keys.iter()
         .copied()
         .chain(keys.iter().copied())
@@ -360,6 +367,7 @@ fn key_presses() -> usize {
 async fn after_every_message_the_screen_equals_a_fresh_draw() {
     let keys: Vec<Chord> = key_names().iter().map(|name| name.parse().unwrap()).collect();
     let (mut pressed, mut messages, mut shops) = (0, 0, 0);
+    let (mut baskets, mut checkouts) = (0, 0);
     while pressed < key_presses() {
         let seed = shops;
         let mut random = StdRng::seed_from_u64(seed);
@@ -432,10 +440,17 @@ async fn after_every_message_the_screen_equals_a_fresh_draw() {
                 // A toast has just expired: its frame is due within the time of one.
                 shop.pass(FRAME_INTERVAL).await;
             }
+            match &shop.session.app.overlays[..] {
+                [Overlay::Basket] => baskets += 1,
+                [Overlay::Basket, Overlay::Buy(_)] => checkouts += 1,
+                _ => {}
+            }
             shop.assert_screen_is_fresh(|| format!("seed {seed}, {size:?}, {theme:?}: {}", trail.join(" ")));
         }
     }
+    assert!(baskets > 0 && checkouts > 0, "{baskets} baskets, {checkouts} checkouts");
     // Shown with `--nocapture`.
+    println!("{baskets} screens with the basket, {checkouts} with its checkout");
     println!("{pressed} key presses and {messages} messages in {shops} shops: every screen equals a fresh draw");
 }
 

@@ -1,0 +1,227 @@
+//! The basket on the screen: putting books in, its overlay, its file, and the order that buys it.
+
+use common::{ItemNumber, StoreId};
+
+use super::dialog::{BuyDialog, Goods};
+use super::notices::Severity;
+use super::orders::OrderState;
+use super::overlay::Overlay;
+use super::remote_data::LoadState;
+use super::state::App;
+use super::step::Step;
+use crate::basket_file::SavedBasket;
+use crate::command::Command;
+use crate::effect::{Effect, Request};
+use crate::input::{Key, KeyEvent};
+use crate::journal::NotSoldReason;
+
+impl App {
+    /// Puts a copy of the selected book into the basket.
+    pub(super) fn put_into_basket(&mut self) -> Vec<Effect> {
+        let Some(item) = self.visible_book() else {
+            return Vec::new();
+        };
+        let copies = self.basket.line(item).map_or(0, |line| line.quantity.get());
+        let put = self.basket.put(item, copies + 1, self.books.get(item));
+        let title = self
+            .books
+            .get(item)
+            .map(|book| book.title.to_string())
+            .unwrap_or_default();
+        match put {
+            Ok(()) => {
+                let text = format!("In the basket: {} × {title}", copies + 1);
+                self.notify(Severity::Success, &text);
+            }
+            Err(why) => {
+                self.notify(Severity::Info, &format!("{why}; {title} was not added"));
+                return Vec::new();
+            }
+        }
+        vec![self.save_basket()]
+    }
+
+    /// Puts the books of the selected order in, at least as many copies as it has, and opens the basket.
+    pub(super) fn refill_basket(&mut self) -> Vec<Effect> {
+        let lines = self.orders.selected().map(|purchase| purchase.sent.lines.clone());
+        for line in lines.unwrap_or_default() {
+            let copies = self.basket.line(line.item).map_or(0, |kept| kept.quantity.get());
+            let wanted = copies.max(line.quantity.get());
+            if let Err(why) = self.basket.put(line.item, wanted, self.books.get(line.item)) {
+                self.notify(Severity::Warning, &format!("{why}; not every book was added"));
+                break;
+            }
+        }
+        let mut effects = vec![self.save_basket()];
+        effects.extend(self.open_basket());
+        effects
+    }
+
+    pub(super) fn open_basket(&mut self) -> Vec<Effect> {
+        if !self.overlays.iter().any(|overlay| matches!(overlay, Overlay::Basket)) {
+            self.overlays.push(Overlay::Basket);
+        }
+        self.basket.select(self.basket.selected);
+        let mut effects = vec![Effect::ReadBasket];
+        effects.extend(self.load_basket_books(false));
+        effects
+    }
+
+    fn save_basket(&mut self) -> Effect {
+        Effect::SaveBasket(self.basket.change())
+    }
+
+    /// Asks for the books that are not known, or for all of them.
+    pub(super) fn load_basket_books(&mut self, all: bool) -> Vec<Effect> {
+        let items = self.basket.lines().iter().map(|line| line.item);
+        let books = &self.books;
+        let wanted: Vec<_> = items.filter(|item| all || books.get(*item).is_none()).collect();
+        let asked = wanted.into_iter().filter(|item| self.basket.asked.insert(*item));
+        asked.map(|item| Effect::Send(Request::Book(item))).collect()
+    }
+
+    /// Loads the basket of the store that the shop has named, if it is not the one before.
+    pub(super) fn load_basket(&mut self, store: StoreId) -> Option<Effect> {
+        if self.basket.store.replace(store) == Some(store) {
+            return None;
+        }
+        self.basket.reset();
+        Some(Effect::LoadBasket(store))
+    }
+
+    pub(super) fn handle_basket_read(
+        &mut self,
+        store: StoreId,
+        generation: u64,
+        read: Result<SavedBasket, String>,
+    ) -> Vec<Effect> {
+        if self.basket.store != Some(store) || generation <= self.basket.generation {
+            return Vec::new();
+        }
+        if let Err(why) = &read {
+            self.notify(Severity::Warning, &format!("Your basket cannot be used: {why}"));
+        } else if self.basket.generation > 0 {
+            self.notify(
+                Severity::Info,
+                "Another program has changed the basket; it is shown as it is now",
+            );
+        }
+        self.basket.replace(generation, read);
+        self.load_basket_books(false)
+    }
+
+    /// Why nothing can be put into the basket; `None` if something can.
+    pub(super) fn basket_disabled_reason(&self) -> Option<String> {
+        self.basket.available.clone().err()
+    }
+
+    /// Why the basket cannot be bought; `None` if it can.
+    pub(crate) fn checkout_disabled_reason(&self) -> Option<String> {
+        if let Some(why) = self.buying_disabled_reason().or_else(|| self.basket_disabled_reason()) {
+            return Some(why);
+        }
+        if self.basket.lines().is_empty() {
+            return Some("the basket is empty".to_owned());
+        }
+        if self.orders.journal.state != LoadState::Ready {
+            return Some("earlier orders are still being read".to_owned());
+        }
+        if self.basket.order().is_some() {
+            return Some("its order is still pending".to_owned());
+        }
+        self.basket.obstacle(&self.books)
+    }
+
+    /// Follows the order that buys the basket: once it is sold, its copies leave the basket.
+    pub(super) fn settle_basket(&mut self) -> Vec<Effect> {
+        let Some(checkout) = self.basket.saved.checkout else {
+            return Vec::new();
+        };
+        if self.orders.journal.state != LoadState::Ready {
+            return Vec::new();
+        }
+        match self.orders.find(checkout.order) {
+            Some(purchase) if purchase.state.is_pending() => return Vec::new(),
+            Some(purchase) if matches!(purchase.state, OrderState::Sold(_)) => self.basket.take(&purchase.sent.lines),
+            Some(_) => {}
+            // Another program may be about to record it.
+            None if !checkout.deadline.has_passed_at(self.now.wall) => return Vec::new(),
+            None => {}
+        }
+        self.basket.saved.checkout = None;
+        self.dirty = true;
+        vec![self.save_basket()]
+    }
+
+    /// The books of the basket for which the dialog's order was refused.
+    pub(crate) fn refused_books(&self, dialog: &BuyDialog) -> Vec<ItemNumber> {
+        let is_basket = matches!(dialog.goods, Goods::Basket { .. });
+        let purchase = self.orders.find(dialog.order).filter(|_| is_basket);
+        let Some((OrderState::NotSold(not_sold), sent)) = purchase.map(|order| (&order.state, &order.sent)) else {
+            return Vec::new();
+        };
+        let items: Vec<_> = match &sent.lines[..] {
+            [only] if not_sold.reason != NotSoldReason::NotPlaced => vec![only.item],
+            _ => not_sold.short.iter().map(|line| line.item).collect(),
+        };
+        items
+            .into_iter()
+            .filter(|item| self.basket.line(*item).is_some())
+            .collect()
+    }
+
+    pub(super) fn remove_from_basket(&mut self, items: &[ItemNumber]) -> Vec<Effect> {
+        let titles = items.iter().filter_map(|item| self.basket.line(*item));
+        let titles: Vec<_> = titles
+            .map(|line| super::basket::shown_title(line, &self.books))
+            .collect();
+        self.basket.remove(items);
+        self.notify(Severity::Info, &format!("Out of the basket: {}", titles.join(", ")));
+        vec![self.save_basket()]
+    }
+
+    pub(super) fn handle_basket_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        if key.ctrl || key.alt {
+            return Vec::new();
+        }
+        let selected = self.basket.selected_item();
+        if self.basket.available.is_ok()
+            && let Some(edited) = self.basket.edit(key.key)
+        {
+            if let Err(why) = edited {
+                self.notify(Severity::Info, &why);
+            }
+            return vec![self.save_basket()];
+        }
+        match (key.key, selected) {
+            (Key::Char('x') | Key::Delete, Some(item)) if !key.repeat => return self.remove_from_basket(&[item]),
+            _ => {}
+        }
+        match self.keymap.command(key) {
+            Some(Command::Close | Command::Back | Command::Basket) => {
+                self.overlays.pop();
+            }
+            Some(Command::Buy) => return self.open_checkout(Some(key.key)),
+            Some(Command::Add) => return self.handle_basket_key(KeyEvent::plain(Key::Char('+'))),
+            Some(Command::Refresh) => return self.load_basket_books(true),
+            Some(command) if let Some(step) = Step::of(command) => {
+                let rows = self.layout.basket.rows;
+                let row = step.apply(self.basket.selected, rows, self.basket.lines().len());
+                self.basket.select(row);
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Opens the buying dialog for the whole basket; `by` is the key that was pressed for it, if any.
+    pub(super) fn open_checkout(&mut self, by: Option<Key>) -> Vec<Effect> {
+        if self.basket.lines().is_empty() {
+            self.notify(Severity::Info, "The basket is empty");
+            return Vec::new();
+        }
+        let cents = self.basket.total_cents(&self.books);
+        self.push_dialog(Goods::Basket { cents }, by);
+        Vec::new()
+    }
+}
