@@ -23,7 +23,7 @@ pub(crate) struct Share {
 impl Share {
     /// The share of each of `services` services in this process, after raising the soft limit to the hard one.
     pub(crate) fn of(services: u64) -> Self {
-        Self::of_limit(limit(), services)
+        Self::of_limit(raise_limit(), services)
     }
 
     /// A quarter of what the reserve leaves is for calls.
@@ -43,8 +43,8 @@ impl Share {
     }
 }
 
-/// The limit in force, raised as far as the system allows.
-fn limit() -> u64 {
+/// Raises the soft limit to the hard one, as far as the system allows; returns the limit in force.
+pub fn raise_limit() -> u64 {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         let raised = rustix::process::Rlimit {

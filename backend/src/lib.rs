@@ -34,4 +34,6 @@ mod signals;
 mod telemetry;
 mod token;
 
+pub use descriptors::raise_limit as raise_limit_of_open_files;
+pub use http::client_network;
 pub use store;

@@ -34,6 +34,7 @@ pub(crate) use exposition::{Exposition, seconds};
 pub(crate) use health::{Health, HttpService, KnownStore, MissingNeed, Needs, VERSION};
 pub(crate) use metrics::COMMIT;
 pub(crate) use rate_limit::RateLimit;
+pub use rate_limit::client_network;
 pub(crate) use request::Request;
 pub(crate) use response::{ApiError, ApiResult, Response};
 pub(crate) use route::{Route, Routes};

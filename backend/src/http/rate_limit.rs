@@ -56,7 +56,7 @@ impl RateLimiter {
     /// Counts a request of a client; `false` if it is beyond its rate.
     pub(super) fn admit(&self, client: IpAddr, now: Instant) -> bool {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let used_until = clients.entry(network_of(client), now);
+        let used_until = clients.entry(client_network(client), now);
         let next = (*used_until).max(now) + self.interval;
         if next > now + BURST {
             return false;
@@ -80,7 +80,7 @@ impl Clients {
 }
 
 /// What counts as one client: an IPv4 address, or the /64 that an IPv6 subscriber usually has to itself.
-fn network_of(client: IpAddr) -> IpAddr {
+pub fn client_network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address => address,

@@ -26,6 +26,8 @@ pub struct ShopClient {
     /// `None` for a session that uses the connections of the pool.
     own: Option<Arc<Mutex<OwnConnection>>>,
     last_seq: Arc<LatestPosition>,
+    /// Whether it never uses the location's token.
+    is_customer: bool,
 }
 
 /// Where a shop is.
@@ -65,6 +67,16 @@ impl ShopClient {
             location: Arc::new(RwLock::new(Location::new(endpoint, token))),
             own: None,
             last_seq: Arc::default(),
+            is_customer: false,
+        }
+    }
+
+    /// The same session without the shopkeeper's token, also after a [`move_to`](Self::move_to).
+    #[must_use]
+    pub fn without_token(&self) -> Self {
+        Self {
+            is_customer: true,
+            ..self.clone()
         }
     }
 
@@ -74,7 +86,10 @@ impl ShopClient {
     }
 
     fn location(&self) -> Location {
-        let location = self.location.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut location = self.location.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if self.is_customer {
+            location.token = None;
+        }
         let Some(own) = &self.own else { return location };
         let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&own.to, &location.endpoint) {
@@ -104,6 +119,7 @@ impl ShopClient {
             location: Arc::clone(&self.location),
             own: Some(Arc::new(Mutex::new(own))),
             last_seq: Arc::default(),
+            is_customer: self.is_customer,
         }
     }
 
