@@ -2,6 +2,8 @@
 
 mod args;
 mod display;
+#[cfg(feature = "sshd")]
+mod remote;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,8 +12,12 @@ use backend::manual::{CompletionsArgs, ManArgs};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use common::{Cost, ItemNumber, OrderId, Position};
 
+#[cfg(feature = "sshd")]
+pub(crate) use args::SshdArgs;
 pub(crate) use args::{AddArgs, AutopilotArgs, BuyArgs, OrdersArgs, RestockArgs, SearchArgs};
-pub(crate) use display::{Display, DisplayArgs, terminal_can_draw};
+pub(crate) use display::{Display, DisplayArgs, Environment};
+#[cfg(feature = "sshd")]
+pub(crate) use remote::{RemoteCli, RemoteCommand};
 
 use crate::config::Config;
 
@@ -108,8 +114,8 @@ impl Cli {
     }
 
     /// The options of the screen, of which those after the subcommand override those before it.
-    pub(crate) fn display(&self, after: Option<&DisplayArgs>) -> Display {
-        Display::new(&self.display, after, &self.config)
+    pub(crate) fn display(&self, after: Option<&DisplayArgs>, environment: &Environment) -> Display {
+        Display::new(&self.display, after, &self.config, environment)
     }
 }
 
@@ -126,6 +132,35 @@ pub(crate) enum Command {
 pub(crate) enum OnlineCommand {
     /// Load-test a shop with simulated shoppers, and audit that no copy was sold twice
     Autopilot(Box<AutopilotArgs>),
+    #[command(flatten)]
+    Customer(CustomerCommand),
+    /// Serve the shop over SSH, to any terminal that has `ssh`
+    #[cfg(feature = "sshd")]
+    Sshd(SshdArgs),
+    /// Change the stock of a book (shopkeeper)
+    Restock(RestockArgs),
+    /// Change the price of a book (shopkeeper)
+    Price {
+        /// The book's item number
+        #[arg(value_name = "N")]
+        item: ItemNumber,
+        /// The new cost of one copy, like 9.50
+        #[arg(value_name = "COST")]
+        cost: Cost,
+    },
+    /// Add a book to the shop (shopkeeper)
+    Add(AddArgs),
+    /// Withdraw a book from the shop, with its stock (shopkeeper)
+    Withdraw {
+        /// The book's item number
+        #[arg(value_name = "N")]
+        item: ItemNumber,
+    },
+}
+
+/// What customers do: also what the shop over SSH offers.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum CustomerCommand {
     /// List the topics
     Topics,
     /// Find books by words or by topic
@@ -149,25 +184,6 @@ pub(crate) enum OnlineCommand {
         /// Start after this ledger entry instead of now
         #[arg(long, value_name = "SEQ")]
         after: Option<Position>,
-    },
-    /// Change the stock of a book (shopkeeper)
-    Restock(RestockArgs),
-    /// Change the price of a book (shopkeeper)
-    Price {
-        /// The book's item number
-        #[arg(value_name = "N")]
-        item: ItemNumber,
-        /// The new cost of one copy, like 9.50
-        #[arg(value_name = "COST")]
-        cost: Cost,
-    },
-    /// Add a book to the shop (shopkeeper)
-    Add(AddArgs),
-    /// Withdraw a book from the shop, with its stock (shopkeeper)
-    Withdraw {
-        /// The book's item number
-        #[arg(value_name = "N")]
-        item: ItemNumber,
     },
 }
 

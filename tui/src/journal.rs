@@ -10,9 +10,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use etcetera::BaseStrategy as _;
+use tokio::sync::watch;
 
 pub(crate) use record::{NotSold, NotSoldReason, Record, SentLine, SentOrder};
 pub(crate) use replay::{Outcome, RecordedOrder, replay};
@@ -42,38 +43,87 @@ pub(crate) fn data_folder() -> Option<PathBuf> {
     Some(folders.data_dir().join("bookstore"))
 }
 
+/// Where orders are recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// The data folder.
+    pub(crate) folder: PathBuf,
+    /// Of a customer over SSH: notifies the customer's other sessions, which are all in this process. The folder is then not
+    /// created before the first order.
+    pub(crate) changes: Option<watch::Sender<()>>,
+}
+
+impl Place {
+    /// The journal that all programs of this user share; `None` if no home folder is known.
+    pub(crate) fn of_user() -> Option<Self> {
+        data_folder().map(|folder| Self { folder, changes: None })
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Journal {
+    place: Place,
     path: PathBuf,
-    file: File,
+    /// Empty until the file exists.
+    file: OnceLock<File>,
     /// The bytes from the start of the file that were read. Locked while this program reads or appends.
     read: Mutex<u64>,
 }
 
 impl Journal {
-    /// Opens the journal in a data folder and reads it; creates what is missing.
-    pub(crate) fn open(folder: &Path) -> Result<(Self, JournalContents), Error> {
-        let journal = Self::open_to_append(folder)?;
+    /// Opens the journal and reads it. Creates what is missing, unless its first order does that.
+    pub(crate) fn open(place: &Place) -> Result<(Self, JournalContents), Error> {
+        let journal = match place.changes {
+            None => Self::open_to_append(place)?,
+            Some(_) => Self::new(place),
+        };
         let contents = journal.read_new()?;
         Ok((journal, contents))
     }
 
-    /// The same, without reading it.
-    pub(crate) fn open_to_append(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join("orders.jsonl");
+    /// Opens the journal without reading it; creates what is missing.
+    pub(crate) fn open_to_append(place: &Place) -> Result<Self, Error> {
+        let journal = Self::new(place);
+        journal.created()?;
+        Ok(journal)
+    }
+
+    fn new(place: &Place) -> Self {
+        Self {
+            place: place.clone(),
+            path: place.folder.join("orders.jsonl"),
+            file: OnceLock::new(),
+            read: Mutex::new(0),
+        }
+    }
+
+    /// The file, if it exists.
+    fn existing(&self) -> Result<Option<&File>, Error> {
+        if self.file.get().is_none() {
+            match OpenOptions::new().read(true).append(true).open(&self.path) {
+                Ok(file) => self.file.get_or_init(|| file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(source) => return Err(error("open", &self.path)(source)),
+            };
+        }
+        Ok(self.file.get())
+    }
+
+    /// The file, which is created if it is missing.
+    fn created(&self) -> Result<&File, Error> {
+        if let Some(file) = self.file.get() {
+            return Ok(file);
+        }
+        let (folder, path) = (&self.place.folder, &self.path);
         fs::create_dir_all(folder).map_err(error("create", folder))?;
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600);
-        let file = options.open(&path).map_err(error("open", &path))?;
+        let file = options.open(path).map_err(error("open", path))?;
         // The new file's name must be as durable as its first record.
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(error("sync", folder))?;
-        Ok(Self {
-            path,
-            file,
-            read: Mutex::new(0),
-        })
+        Ok(self.file.get_or_init(|| file))
     }
 
     /// Reads the records that were appended since the last call, by this program or another one.
@@ -82,7 +132,10 @@ impl Journal {
     /// [`Error`] if the system refuses.
     pub(crate) fn read_new(&self) -> Result<JournalContents, Error> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let (text, end) = read_from(&self.file, *read).map_err(error("read", &self.path))?;
+        let Some(file) = self.existing()? else {
+            return Ok(JournalContents::default());
+        };
+        let (text, end) = read_from(file, *read).map_err(error("read", &self.path))?;
         *read = end;
         Ok(parse(&text))
     }
@@ -93,30 +146,34 @@ impl Journal {
     /// [`Error`] if the system refuses. A part of the records may then be in the file; readers skip a torn line.
     pub(crate) fn append(&self, records: &[Record]) -> Result<(), Error> {
         let _read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self.created()?;
         // Other programs append to the same file.
-        self.file.lock().map_err(error("lock", &self.path))?;
-        let appended = self.append_locked(records);
-        let unlocked = self.file.unlock().map_err(error("unlock", &self.path));
+        file.lock().map_err(error("lock", &self.path))?;
+        let appended = self.append_locked(file, records);
+        let unlocked = file.unlock().map_err(error("unlock", &self.path));
+        if let Some(changes) = &self.place.changes {
+            changes.send_replace(());
+        }
         appended.and(unlocked)
     }
 
-    fn append_locked(&self, records: &[Record]) -> Result<(), Error> {
-        let length = self.file.metadata().map_err(error("read", &self.path))?.len();
+    fn append_locked(&self, mut file: &File, records: &[Record]) -> Result<(), Error> {
+        let length = file.metadata().map_err(error("read", &self.path))?.len();
         let mut text = Vec::new();
-        if is_torn(&self.file, length).map_err(error("read", &self.path))? {
+        if is_torn(file, length).map_err(error("read", &self.path))? {
             text.push(b'\n');
         }
         for record in records {
             serde_json::to_writer(&mut text, record).map_err(|source| error("write to", &self.path)(source.into()))?;
             text.push(b'\n');
         }
-        let written = (&self.file).write_all(&text);
+        let written = file.write_all(&text);
         if written.is_err() {
             // On a full disk the part that was written is of no use.
-            let _ = self.file.set_len(length);
+            let _ = file.set_len(length);
         }
         written.map_err(error("write to", &self.path))?;
-        self.file.sync_all().map_err(error("sync", &self.path))
+        file.sync_all().map_err(error("sync", &self.path))
     }
 }
 

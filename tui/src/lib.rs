@@ -22,6 +22,8 @@ mod live;
 mod message;
 mod receipt;
 mod runtime;
+#[cfg(feature = "sshd")]
+mod sshd;
 mod terminal;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,6 @@ mod tests;
 
 use std::future::pending;
 use std::io;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -22,19 +21,24 @@ use crate::app::{App, Screen};
 use crate::connect::{self, ShopConnection};
 pub(crate) use crate::effect::ExitReason;
 use crate::input::InputEvent;
+use crate::journal::Place;
 use crate::keymap::Keymap;
 use crate::terminal::{Signals, TerminalBackend, TerminalGuard, is_hangup, wait_for_hangup};
 use crate::theme::Appearance;
 use crate::ui::ScreenView;
 use effects::EffectRunner;
+pub(crate) use effects::FollowEvents;
 use session::{Session, Sources};
 
 /// The most events that wait for the loop; a full queue makes its senders wait.
-const QUEUED_EVENTS_MAX: usize = 4_096;
+pub(crate) const QUEUED_EVENTS_MAX: usize = 4_096;
+
 /// An open shop.
 pub(crate) struct Opened {
     pub(crate) connection: ShopConnection,
-    pub(crate) autopilot: Box<dyn ScreenView + Send>,
+    /// `None` where it is not offered.
+    pub(crate) autopilot: Option<Box<dyn ScreenView + Send>>,
+    pub(crate) follow: FollowEvents,
 }
 
 pub(crate) type Opening = BoxFuture<'static, Result<Opened, connect::Error>>;
@@ -45,7 +49,9 @@ pub(crate) struct Options {
     pub(crate) appearance: Appearance,
     pub(crate) mouse: bool,
     pub(crate) keymap: Keymap,
-    pub(crate) data_folder: PathBuf,
+    pub(crate) journal: Place,
+    /// Whether the terminal is on another machine.
+    pub(crate) is_remote: bool,
     pub(crate) screen: Screen,
     /// Exits the shop when it completes.
     pub(crate) exit_when: Option<BoxFuture<'static, ()>>,
@@ -112,7 +118,7 @@ async fn read_input(sender: mpsc::Sender<io::Result<InputEvent>>) {
 }
 
 /// Opens the shop on any terminal backend with any input; returns at its exit or when the input ends.
-async fn run_session<S: TerminalBackend>(
+pub(crate) async fn run_session<S: TerminalBackend>(
     terminal: S,
     input: mpsc::Receiver<io::Result<InputEvent>>,
     options: Options,
@@ -123,7 +129,8 @@ async fn run_session<S: TerminalBackend>(
     app.reduced_motion = options.appearance.reduced_motion;
     app.keymap = options.keymap;
     app.zone = TimeZone::system();
-    let runner = EffectRunner::new(sender, options.data_folder);
+    app.connection.is_remote = options.is_remote;
+    let runner = EffectRunner::new(sender, options.journal);
     let mut session = Session::new(terminal, app, options.appearance, runner);
     let mut opening = options.opening;
     // If the shop is open already, the first frame names it.

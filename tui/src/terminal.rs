@@ -28,6 +28,16 @@ pub(crate) trait TerminalBackend {
     /// Width and height in cells.
     fn size(&mut self) -> io::Result<(u16, u16)>;
 
+    /// Whether it takes another frame now. Until then none is drawn, so that frames for a slow reader are skipped.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Waits until it takes another frame. Cancel-safe.
+    fn ready(&mut self) -> impl Future<Output = io::Result<()>> {
+        std::future::ready(Ok(()))
+    }
+
     fn draw(&mut self, paint: impl FnOnce(&mut Frame<'_>)) -> io::Result<()>;
 
     /// Makes the next frame draw every cell.
@@ -68,13 +78,17 @@ impl TerminalGuard {
                 previous(panic);
             }));
         });
-        // The mono theme honours NO_COLOR. The library would emit resets that clear bold and underline.
-        force_color_output(true);
+        force_colors();
         enter(mouse)?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, Output(io::stdout())));
         let terminal = Terminal::new(backend).inspect_err(|_| restore())?;
         Ok(Self { terminal, mouse })
     }
+}
+
+/// The mono theme honours `NO_COLOR`. The library would emit resets that clear bold and underline.
+pub(crate) fn force_colors() {
+    force_color_output(true);
 }
 
 impl Drop for TerminalGuard {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 /// The environment variable that lists, separated by commas, the requirements without which tests are skipped:
-/// `nginx`, `pgbouncer`, `postgresql`, `promtool`, `python3`, `read-only-mount`, `small-disk`, `strace`.
+/// `nginx`, `pgbouncer`, `postgresql`, `promtool`, `python3`, `read-only-mount`, `small-disk`, `ssh`, `strace`.
 pub const MAY_SKIP: &str = "BOOKSTORE_TESTS_MAY_SKIP";
 
 /// Whether tests that require `what` may be skipped.

@@ -67,6 +67,7 @@ impl Command {
                     Some(format!("only in {shop} and {autopilot}"))
                 }
             },
+            Self::Suspend if app.connection.is_remote => Some("the shop runs on another machine".to_owned()),
             Self::Go(Screen::Shop | Screen::Orders | Screen::Services)
             | Self::Up
             | Self::Down

@@ -27,6 +27,8 @@ pub(crate) struct Connection {
     pub(crate) url: String,
     /// Whether the shopkeeper's token is known.
     pub(crate) is_shopkeeper: bool,
+    /// Whether the terminal is on another machine: no autopilot, no job control, and less memory.
+    pub(crate) is_remote: bool,
     pub(crate) stream: StreamState,
     /// The store's id; `None` before the first connection.
     pub(crate) store: Option<StoreId>,
@@ -47,6 +49,7 @@ impl Default for Connection {
             shop_name: String::new(),
             url: String::new(),
             is_shopkeeper: false,
+            is_remote: false,
             live_from: Seq::ZERO,
             stream: StreamState::Connecting { attempt: 1 },
             store: None,

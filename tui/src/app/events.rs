@@ -34,7 +34,10 @@ impl App {
     pub(super) fn handle_opened(&mut self, shop_name: &str, url: String, is_shopkeeper: bool) {
         (self.connection.shop_name, self.connection.url) = (sanitized(&shop_name), url);
         self.connection.is_shopkeeper = is_shopkeeper;
-        self.autopilot.available = Ok(());
+        self.autopilot.available = match self.connection.is_remote {
+            true => Err("it is not offered over SSH".to_owned()),
+            false => Ok(()),
+        };
     }
 
     pub(super) fn handle_stream(&mut self, item: StreamItem<ShopEvent>) -> Vec<Effect> {

@@ -28,7 +28,7 @@ impl ShopScreen {
         };
         let books = topics.iter().map(|topic| topic.books).sum();
         let names = topics.iter().map(|topic| topic.name.clone());
-        let effect = self.whole.start(names, books, generation, shared.elapsed());
+        let effect = self.whole.start(names, books, generation, shared);
         effect.into_iter().collect()
     }
 

@@ -6,10 +6,13 @@ use std::time::Duration;
 use common::ItemNumber;
 
 use super::listing::Listing;
+use super::shared::Shared;
 use crate::effect::{Effect, Query};
 
 /// The most books of a shop that is loaded whole.
 const BOOKS_MAX: u64 = 10_000;
+/// The same for a session on a server that has many.
+const REMOTE_BOOKS_MAX: u64 = 1_000;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) enum WholeShop {
@@ -62,16 +65,20 @@ impl WholeShop {
         topics: impl DoubleEndedIterator<Item = String>,
         books: u64,
         generation: u64,
-        now: Duration,
+        shared: &Shared<'_>,
     ) -> Option<Effect> {
         if !matches!(self, Self::NotAsked) {
             return None;
         }
-        if books > BOOKS_MAX {
+        let books_max = match shared.connection.is_remote {
+            true => REMOTE_BOOKS_MAX,
+            false => BOOKS_MAX,
+        };
+        if books > books_max {
             *self = Self::TooLarge;
             return None;
         }
-        self.load_topic(topics.rev().collect(), Vec::new(), generation, now)
+        self.load_topic(topics.rev().collect(), Vec::new(), generation, shared.elapsed())
     }
 
     /// Loads what follows the page that has arrived.

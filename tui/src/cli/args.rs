@@ -1,5 +1,7 @@
 //! The arguments of the commands.
 
+#[cfg(feature = "sshd")]
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,6 +89,47 @@ pub(crate) struct OrdersArgs {
     /// Print one line of comma-separated values for each book of each order
     #[arg(long, conflicts_with_all = ["json", "order"])]
     pub(crate) csv: bool,
+}
+
+/// Arguments of `sshd`.
+#[cfg(feature = "sshd")]
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SshdArgs {
+    /// Listen at this address and port; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2222")]
+    pub(crate) listen: SocketAddr,
+    /// The server's private key, in OpenSSH's format [default: one that the first start creates in the data folder]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) host_key: Option<PathBuf>,
+    /// The public keys that may change books, in the form of authorized_keys; needs the shopkeeper's token
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) shopkeepers: Option<PathBuf>,
+    /// The most sessions at once
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = parse_count)]
+    pub(crate) max_sessions: usize,
+    /// The most sessions of one client address at once (IPv6: of a /64)
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = parse_count)]
+    pub(crate) max_per_address: usize,
+    /// The most sessions of one key at once
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = parse_count)]
+    pub(crate) max_per_key: usize,
+    /// How long a client may take to log in and ask for the shop
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
+    pub(crate) login_timeout: Duration,
+    /// Close a screen at which no key was pressed for so long
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_duration)]
+    pub(crate) idle_timeout: Duration,
+    /// Close a session after this time
+    #[arg(long, value_name = "TIME", default_value = "8h", value_parser = parse_duration)]
+    pub(crate) max_time: Duration,
+}
+
+#[cfg(feature = "sshd")]
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=100_000) => Ok(count),
+        _ => Err("expected a whole number from 1 to 100000".to_owned()),
+    }
 }
 
 /// Arguments of `restock`.

@@ -1,5 +1,8 @@
 //! The options of the screen.
 
+#[cfg(feature = "sshd")]
+use std::collections::HashMap;
+
 use clap::{Args, ValueEnum};
 
 use crate::config::Config;
@@ -39,21 +42,23 @@ pub(crate) struct Display {
 
 impl Display {
     /// From the options before the subcommand and those after it, which override them.
-    pub(super) fn new(before: &DisplayArgs, after: Option<&DisplayArgs>, config: &Config) -> Self {
+    pub(super) fn new(
+        before: &DisplayArgs,
+        after: Option<&DisplayArgs>,
+        config: &Config,
+        environment: &Environment,
+    ) -> Self {
         let none = DisplayArgs::default();
         let after = after.unwrap_or(&none);
         let wanted = after.theme.or(before.theme);
         let theme = match after.color.or(before.color).unwrap_or(ColorChoice::Auto) {
             ColorChoice::Never => Theme::Mono,
             ColorChoice::Always => Theme::choose(wanted, false, config.theme),
-            ColorChoice::Auto => {
-                let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                Theme::choose(wanted, no_color, config.theme)
-            }
+            ColorChoice::Auto => Theme::choose(wanted, environment.value("NO_COLOR").is_some(), config.theme),
         };
         Self {
             theme,
-            ascii: before.ascii || after.ascii || config.ascii || !locale_is_utf8(),
+            ascii: before.ascii || after.ascii || config.ascii || !environment.locale_is_utf8(),
             reduced_motion: before.reduced_motion || after.reduced_motion || config.reduced_motion,
             mouse: !before.no_mouse && !after.no_mouse && config.mouse != Some(false),
             keymap: config.keys.clone(),
@@ -61,20 +66,46 @@ impl Display {
     }
 }
 
-/// Whether this kind of terminal can show a screen.
-pub(crate) fn terminal_can_draw() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+/// The variables that describe the user's terminal.
+pub(crate) enum Environment {
+    /// Those of this process.
+    Process,
+    /// Those that a connection sent.
+    #[cfg(feature = "sshd")]
+    Sent(HashMap<&'static str, String>),
 }
 
-/// Whether the locale may be in UTF-8: unless it names another encoding, or C.
-fn locale_is_utf8() -> bool {
-    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    // POSIX: the first of these that is set decides.
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
-    locale.is_none_or(|locale| {
-        let locale = locale.to_ascii_lowercase();
-        locale.contains("utf-8") || locale.contains("utf8")
-    })
+impl Environment {
+    /// The variables that matter here; a connection may set no others.
+    #[cfg(feature = "sshd")]
+    pub(crate) const NAMES: [&str; 5] = ["NO_COLOR", "TERM", "LC_ALL", "LC_CTYPE", "LANG"];
+
+    /// The value of a variable that is set and not empty.
+    fn value(&self, name: &str) -> Option<String> {
+        let value = match self {
+            Self::Process => std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
+            #[cfg(feature = "sshd")]
+            Self::Sent(values) => values.get(name).cloned(),
+        };
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// Whether this kind of terminal can show a screen.
+    pub(crate) fn terminal_can_draw(&self) -> bool {
+        self.value("TERM").is_none_or(|term| term != "dumb")
+    }
+
+    /// Whether the locale may be in UTF-8: unless it names another encoding, or C.
+    fn locale_is_utf8(&self) -> bool {
+        // POSIX: the first of these that is set decides.
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(|name| self.value(name));
+        locale.is_none_or(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        })
+    }
 }
 
 /// When to use colours.

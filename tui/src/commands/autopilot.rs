@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::exit::{Error, Exit};
 use super::output::{self, Output};
-use crate::cli::{AutopilotArgs, Cli, terminal_can_draw};
+use crate::cli::{AutopilotArgs, Cli, Environment};
 use crate::connect::{self, ShopConnection};
 use crate::format;
 use crate::terminal::{Signal, Signals};
@@ -29,7 +29,8 @@ type Ended = (Exit, Arc<Report>);
 
 /// Whether the run is shown on a screen.
 pub(super) fn has_screen(args: &AutopilotArgs, cli: &Cli) -> bool {
-    let has_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && terminal_can_draw();
+    let has_terminal =
+        std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && Environment::Process.terminal_can_draw();
     has_terminal && !args.headless && !cli.shop.json
 }
 
@@ -49,7 +50,7 @@ pub(super) async fn run_headless(
         ended = headless(shop, args.settings.clone(), signals, None) => ended?,
         never = follow_store(connection) => match never {},
     };
-    print_report(ended, args.html.as_deref(), cli.shop.json)
+    print_report(ended, args.html.as_deref(), cli.shop.json).await
 }
 
 /// Finds the user's own store again whenever the process that has it open ends; never completes.
@@ -82,7 +83,7 @@ pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals
     let connection = ShopConnection::new(&services.url(), Some(services.token()), None)?;
     let ended = headless(&connection.shop, args.settings.clone(), signals, Some(&mut services)).await;
     services.stop().await;
-    print_report(ended?, args.html.as_deref(), cli.shop.json)
+    print_report(ended?, args.html.as_deref(), cli.shop.json).await
 }
 
 /// Ends the run of a screen that was left, without its audit if the terminal is gone. `None` if there was no run.
@@ -192,15 +193,15 @@ fn progress_line(snapshot: &Snapshot) -> String {
 }
 
 /// Writes the HTML page if it is wanted, and prints the summary or the report: each also if the other one fails.
-pub(super) fn print_report((exit, report): Ended, html: Option<&Path>, json: bool) -> Result<Exit, Error> {
+pub(super) async fn print_report((exit, report): Ended, html: Option<&Path>, json: bool) -> Result<Exit, Error> {
     let written = html.map_or(Ok(()), |path| {
         std::fs::write(path, report.html())
             .map_err(|error| Error::Usage(format!("cannot write {}: {error}", path.display())))
     });
-    let out = Output::new(json);
+    let out = Output::new(json, None);
     match out.is_json() {
-        true => out.json(&*report)?,
-        false => output::print(&report.summary())?,
+        true => out.json(&*report).await?,
+        false => out.print(&report.summary()).await?,
     }
     written?;
     Ok(match report.verdict() {

@@ -6,8 +6,8 @@ use common::limits::PAGE_BOOKS_MAX;
 use common::wire::{Book, BookPage, Topics};
 
 use super::exit::{Error, Exit};
-use super::output::{self, Output};
-use super::table::{table, terminal_width};
+use super::output::Output;
+use super::table::table;
 use crate::cli::SearchArgs;
 use crate::columns::{Need, STAYS};
 use crate::connect::ShopConnection;
@@ -19,14 +19,15 @@ const TOPIC: Need = Need::Text { min: 10, rank: 2 };
 
 pub(super) async fn topics(shop: &ShopConnection, out: &Output) -> Result<Exit, Error> {
     let answer = shop.read(|shop| async move { shop.topics().await }).await?;
-    out.answer::<Topics>(&answer, |topics| {
+    let print = |topics: &Topics| {
         let rows = topics.topics.iter();
         table(
             [("TOPIC", TOPIC), ("BOOKS", Need::Keep)],
             rows.map(|topic| [topic.topic.clone(), topic.books.to_string()]),
-            terminal_width(),
+            out.width(),
         )
-    })
+    };
+    out.answer(&answer, print).await
 }
 
 /// Reads pages up to the limit. A single page is printed as received; several are merged into one.
@@ -35,29 +36,29 @@ pub(super) async fn search(shop: &ShopConnection, args: &SearchArgs, out: &Outpu
     let words = args.words.join(" ");
     let first = one_page(shop, args, &words, None, wanted).await?;
     let Ok(mut found) = first.parse::<BookPage>() else {
-        return out.answer::<BookPage>(&first, |_| String::new());
+        return out.answer::<BookPage>(&first, |_| String::new()).await;
     };
     if found.next.is_none() || found.books.len() >= wanted {
         return match out.is_json() {
-            true => out.verbatim(&first),
-            false => print_books(&found),
+            true => out.verbatim(&first).await,
+            false => print_books(&found, out).await,
         };
     }
     while let Some(after) = found.next.take().filter(|_| found.books.len() < wanted) {
         let remaining = wanted.saturating_sub(found.books.len());
         let answer = one_page(shop, args, &words, Some(&after), remaining).await?;
         let Ok(page) = answer.parse::<BookPage>() else {
-            return out.answer::<BookPage>(&answer, |_| String::new());
+            return out.answer::<BookPage>(&answer, |_| String::new()).await;
         };
         // An empty page that names a next page would make this loop endless.
         found.next = page.next.filter(|_| !page.books.is_empty());
         found.books.extend(page.books);
     }
     if out.is_json() {
-        out.json(&found)?;
+        out.json(&found).await?;
         return Ok(Exit::Done);
     }
-    print_books(&found)
+    print_books(&found, out).await
 }
 
 async fn one_page(
@@ -78,18 +79,19 @@ async fn one_page(
 }
 
 /// Standard output has only the books; what is said about them goes to standard error.
-fn print_books(page: &BookPage) -> Result<Exit, Error> {
+async fn print_books(page: &BookPage, out: &Output) -> Result<Exit, Error> {
     match page.books.is_empty() {
-        true => output::print_notice("No books found."),
-        false => output::print(&books(page))?,
+        true => out.print_notice("No books found.").await,
+        false => out.print(&books(page, out.width())).await?,
     }
     if page.next.is_some() {
-        output::print_notice("There are more books; raise --limit to see them.");
+        out.print_notice("There are more books; raise --limit to see them.")
+            .await;
     }
     Ok(Exit::Done)
 }
 
-fn books(page: &BookPage) -> String {
+fn books(page: &BookPage, width: Option<usize>) -> String {
     let columns = [
         ("ITEM", Need::Keep),
         ("TITLE", TITLE),
@@ -98,12 +100,12 @@ fn books(page: &BookPage) -> String {
         ("COST", Need::Keep),
         ("STOCK", Need::Keep),
     ];
-    table(columns, page.books.iter().map(values), terminal_width())
+    table(columns, page.books.iter().map(values), width)
 }
 
 pub(super) async fn lookup(shop: &ShopConnection, item: ItemNumber, out: &Output) -> Result<Exit, Error> {
     let answer = shop.read(|shop| async move { shop.lookup(item).await }).await?;
-    out.answer::<Book>(&answer, book)
+    out.answer::<Book>(&answer, book).await
 }
 
 /// A book as names and values.

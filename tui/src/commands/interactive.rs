@@ -10,9 +10,10 @@ use tokio::sync::{oneshot, watch};
 use super::autopilot;
 use super::exit::{Error, Exit};
 use crate::app::Screen;
-use crate::cli::{AutopilotArgs, Cli, ShopArgs, terminal_can_draw};
+use crate::cli::{AutopilotArgs, Cli, Environment, ShopArgs};
 use crate::connect::{self, ShopConnection};
-use crate::journal;
+use crate::journal::Place;
+use crate::live;
 use crate::runtime::{self, ExitReason, Opened, Options};
 use crate::terminal::Signals;
 use crate::theme::Appearance;
@@ -21,7 +22,7 @@ use ::autopilot::controller::{Controller, WatchedRun};
 
 /// Opens the shop in this terminal and returns when the user leaves it.
 pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
-    if !(io::stdin().is_terminal() && io::stdout().is_terminal() && terminal_can_draw()) {
+    if !(io::stdin().is_terminal() && io::stdout().is_terminal() && Environment::Process.terminal_can_draw()) {
         let advice = "the interactive shop needs a terminal that can show a screen; in scripts use a command such as `bookstore topics` or \
                       `bookstore --json lookup 2` (see `bookstore --help`)";
         return Err(Error::Usage(advice.to_owned()));
@@ -58,7 +59,7 @@ async fn after_screen(
     match autopilot::end_run(runs, exit == Exit::HungUp, signals).await? {
         Some(report) => {
             let html = args.and_then(|args| args.html.as_deref());
-            autopilot::print_report((exit, report), html, cli.shop.json)
+            autopilot::print_report((exit, report), html, cli.shop.json).await
         }
         // No run was started, or the user left before the store was open.
         None => Ok(exit),
@@ -95,16 +96,17 @@ async fn run(
     exit_when: Option<BoxFuture<'static, ()>>,
 ) -> Result<(Result<ExitReason, runtime::Error>, Option<ShopConnection>), Error> {
     // The same for every store.
-    let data_folder = journal::data_folder()
+    let journal = Place::of_user()
         .ok_or_else(|| Error::Usage("no home folder is known; set HOME so that orders can be saved".to_owned()))?;
     let (connected, mut connection) = oneshot::channel();
-    let display = cli.display(autopilot.map(|args| &args.display));
+    let display = cli.display(autopilot.map(|args| &args.display), &Environment::Process);
     let exit_reason = runtime::run(Options {
         opening: open(cli.shop.clone(), connected, autopilot.cloned(), watched).boxed(),
         appearance: Appearance::new(display.theme, display.ascii, display.reduced_motion),
         mouse: display.mouse,
         keymap: display.keymap,
-        data_folder,
+        journal,
+        is_remote: false,
         screen: autopilot.map_or(Screen::Shop, |_| Screen::Autopilot),
         exit_when,
     });
@@ -133,8 +135,10 @@ async fn open(
     if run.is_some() {
         controller.start();
     }
+    let followed = connection.clone();
     Ok(Opened {
         connection,
-        autopilot: Box::new(AutopilotPane::new(controller)),
+        autopilot: Some(Box::new(AutopilotPane::new(controller))),
+        follow: Box::new(|events, reconnect| live::forward_events(followed, events, reconnect).boxed()),
     })
 }

@@ -21,12 +21,19 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 use futures::FutureExt as _;
 
-use exit::{Error, Exit};
-use output::Output;
+pub(crate) use exit::{Error, Exit};
+#[cfg(feature = "sshd")]
+pub(crate) use orders::run as print_orders;
+pub(crate) use output::Output;
+#[cfg(feature = "sshd")]
+pub(crate) use output::{Chunk, RemoteOutput, print_notice};
+#[cfg(feature = "sshd")]
+pub(crate) use watch::print as print_event;
 
-use crate::cli::{Cli, Command, OfflineCommand, OnlineCommand};
+use crate::cli::{Cli, Command, CustomerCommand, OfflineCommand, OnlineCommand, OrdersArgs};
 use crate::config;
 use crate::connect::{self, ShopConnection};
+use crate::journal::Place;
 use crate::terminal::Signals;
 
 /// Parses the command line and runs it to its end; prints an error to standard error.
@@ -46,12 +53,18 @@ pub fn main() -> ExitCode {
         Some(Command::Offline(OfflineCommand::Man(args))) => {
             report(args.run(Cli::command()).map_err(Error::from).map(|()| Exit::Done))
         }
-        Some(Command::Offline(OfflineCommand::Orders(args))) => report(orders::run(&args, cli.shop.json)),
+        Some(Command::Offline(OfflineCommand::Orders(args))) => report(list_orders(&args, cli.shop.json)),
         Some(Command::Offline(OfflineCommand::Serve { arguments })) => serve::run(&arguments),
         Some(Command::Online(command)) => run_on_runtime(cli, Some(command)),
         None => run_on_runtime(cli, None),
     };
     ExitCode::from(exit.code())
+}
+
+fn list_orders(args: &OrdersArgs, json: bool) -> Result<Exit, Error> {
+    let contents = orders::read()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(orders::run(contents, args, &Output::new(json, None)))
 }
 
 fn run_on_runtime(mut cli: Cli, command: Option<OnlineCommand>) -> Exit {
@@ -124,22 +137,40 @@ async fn run_connected(
     connection: &ShopConnection,
     command: &OnlineCommand,
     cli: &Cli,
+    signals: Signals,
+) -> Result<Exit, Error> {
+    let out = Output::new(cli.shop.json, None);
+    match command {
+        OnlineCommand::Autopilot(args) => autopilot::run_headless(connection, args, cli, signals).await,
+        OnlineCommand::Customer(command) => run_customers(connection, command, Place::of_user(), &out, signals).await,
+        #[cfg(feature = "sshd")]
+        OnlineCommand::Sshd(args) => {
+            crate::sshd::serve(connection, args, cli, &out, signals).await?;
+            Ok(Exit::Done)
+        }
+        OnlineCommand::Restock(args) => shopkeeper::restock(connection, args, &out, signals).await,
+        OnlineCommand::Price { item, cost } => shopkeeper::price(connection, *item, *cost, &out, signals).await,
+        OnlineCommand::Add(args) => shopkeeper::add(connection, args, &out, signals).await,
+        OnlineCommand::Withdraw { item } => shopkeeper::withdraw(connection, *item, &out, signals).await,
+    }
+}
+
+/// Runs a command of a customer, whose orders are recorded in `journal`.
+pub(crate) async fn run_customers(
+    connection: &ShopConnection,
+    command: &CustomerCommand,
+    journal: Option<Place>,
+    out: &Output,
     mut signals: Signals,
 ) -> Result<Exit, Error> {
-    let out = Output::new(cli.shop.json);
     let work = match command {
-        // These handle the signals themselves.
-        OnlineCommand::Autopilot(args) => return autopilot::run_headless(connection, args, cli, signals).await,
-        OnlineCommand::Buy(args) => return purchase::buy(connection, args, &out, signals).await,
-        OnlineCommand::Restock(args) => return shopkeeper::restock(connection, args, &out, signals).await,
-        OnlineCommand::Price { item, cost } => return shopkeeper::price(connection, *item, *cost, &out, signals).await,
-        OnlineCommand::Add(args) => return shopkeeper::add(connection, args, &out, signals).await,
-        OnlineCommand::Withdraw { item } => return shopkeeper::withdraw(connection, *item, &out, signals).await,
-        OnlineCommand::Topics => browse::topics(connection, &out).boxed(),
-        OnlineCommand::Search(args) => browse::search(connection, args, &out).boxed(),
-        OnlineCommand::Lookup { item } => browse::lookup(connection, *item, &out).boxed(),
-        OnlineCommand::Order { order } => purchase::order(connection, *order, &out).boxed(),
-        OnlineCommand::Watch { after } => watch::run(connection, *after, &out).boxed(),
+        // It handles the signals itself.
+        CustomerCommand::Buy(args) => return purchase::buy(connection, args, journal, out, signals).await,
+        CustomerCommand::Topics => browse::topics(connection, out).boxed(),
+        CustomerCommand::Search(args) => browse::search(connection, args, out).boxed(),
+        CustomerCommand::Lookup { item } => browse::lookup(connection, *item, out).boxed(),
+        CustomerCommand::Order { order } => purchase::order(connection, *order, journal, out).boxed(),
+        CustomerCommand::Watch { after } => watch::run(connection, *after, out).boxed(),
     };
     tokio::select! {
         result = work => result,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use common::OrderId;
 use common::client::ShopClient;
 
-use super::output;
-use crate::journal::{self, Journal, Outcome, Record, SentOrder};
+use super::output::Output;
+use crate::journal::{self, Journal, Outcome, Place, Record, SentOrder};
 
 /// How long the store's id, which only names the store in the journal, may delay the answer.
 const STORE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -21,22 +21,28 @@ pub(super) struct OrderRecord {
 
 impl OrderRecord {
     /// Records that the order is about to be sent.
-    pub(super) async fn begin(sent: SentOrder) -> Self {
+    pub(super) async fn begin(sent: SentOrder, place: Option<Place>, out: &Output) -> Self {
         let order = sent.order;
         let begun = blocking(move || {
-            let folder = journal::data_folder().ok_or("no home folder is known")?;
-            let journal = Journal::open_to_append(&folder).map_err(|error| error.to_string())?;
+            let place = place.ok_or("no home folder is known")?;
+            let journal = Journal::open_to_append(&place).map_err(|error| error.to_string())?;
             journal
                 .append(&[Record::Sent(sent)])
                 .map_err(|error| error.to_string())?;
             Ok(Arc::new(journal))
         });
-        let journal = begun.await.inspect_err(|why| print_unrecorded(why)).ok();
+        let journal = match begun.await {
+            Ok(journal) => Some(journal),
+            Err(why) => {
+                print_unrecorded(&why, out).await;
+                None
+            }
+        };
         Self { order, journal }
     }
 
     /// Records the outcome, and in which store the order was decided.
-    pub(super) async fn end(self, outcome: Record, shop: &ShopClient) {
+    pub(super) async fn end(self, outcome: Record, shop: &ShopClient, out: &Output) {
         let Some(journal) = self.journal else { return };
         let mut records = vec![outcome];
         if let Ok(Ok(Some(store))) = tokio::time::timeout(STORE_TIMEOUT, shop.store()).await {
@@ -45,33 +51,34 @@ impl OrderRecord {
         }
         let ended = blocking(move || journal.append(&records).map_err(|error| error.to_string()));
         if let Err(why) = ended.await {
-            print_unrecorded(&why);
+            print_unrecorded(&why, out).await;
         }
     }
 
     /// Records the outcome of an order of an earlier command or screen, if it is in the journal without one.
-    pub(super) async fn end_earlier(order: OrderId, outcome: Record) {
+    pub(super) async fn end_earlier(order: OrderId, outcome: Record, place: Option<Place>, out: &Output) {
         let ended = blocking(move || {
-            let Some(folder) = journal::data_folder() else {
+            let Some(place) = place else {
                 return Ok(());
             };
-            let contents = journal::read(&folder).map_err(|error| error.to_string())?;
+            let contents = journal::read(&place.folder).map_err(|error| error.to_string())?;
             let mut orders = journal::replay(contents.records).into_iter();
             let is_open = orders.any(|known| known.sent.order == order && known.outcome == Outcome::Undecided);
             match is_open {
-                true => Journal::open_to_append(&folder).and_then(|journal| journal.append(&[outcome])),
+                true => Journal::open_to_append(&place).and_then(|journal| journal.append(&[outcome])),
                 false => Ok(()),
             }
             .map_err(|error| error.to_string())
         });
         if let Err(why) = ended.await {
-            print_unrecorded(&why);
+            print_unrecorded(&why, out).await;
         }
     }
 }
 
-fn print_unrecorded(why: &str) {
-    output::print_notice(&format!("`bookstore orders` will not show this: {why}"));
+async fn print_unrecorded(why: &str, out: &Output) {
+    out.print_notice(&format!("`bookstore orders` will not show this: {why}"))
+        .await;
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {

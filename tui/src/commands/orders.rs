@@ -7,12 +7,12 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::exit::{Error, Exit};
-use super::output::{self, Output};
-use super::table::{table, terminal_width};
+use super::output::Output;
+use super::table::table;
 use crate::cli::OrdersArgs;
 use crate::columns::{Need, STAYS};
 use crate::format;
-use crate::journal::{self, NotSoldReason, Outcome, RecordedOrder, SentLine};
+use crate::journal::{self, JournalContents, NotSoldReason, Outcome, RecordedOrder, SentLine};
 use crate::receipt;
 
 /// The orders, newest first.
@@ -55,38 +55,43 @@ struct ListedLine {
     total: Option<Total>,
 }
 
-pub(super) fn run(args: &OrdersArgs, json: bool) -> Result<Exit, Error> {
+/// The orders of this user on this machine.
+pub(super) fn read() -> Result<JournalContents, Error> {
     let folder = journal::data_folder()
         .ok_or_else(|| Error::Usage("no home folder is known; set HOME to find your orders".to_owned()))?;
-    let contents = journal::read(&folder)?;
+    Ok(journal::read(&folder)?)
+}
+
+pub(crate) async fn run(contents: JournalContents, args: &OrdersArgs, out: &Output) -> Result<Exit, Error> {
     if contents.skipped > 0 {
         let lines = format::plural(u64::try_from(contents.skipped).unwrap_or(u64::MAX), "line");
-        output::print_notice(&format!("skipped {lines} of the list of orders that cannot be parsed"));
+        out.print_notice(&format!("skipped {lines} of the list of orders that cannot be parsed"))
+            .await;
     }
     let mut orders = journal::replay(contents.records);
     if let Some(order) = args.order {
         orders.retain(|recorded| recorded.sent.order == order);
         let Some(recorded) = orders.first() else {
-            output::print_error(&format!(
-                "order {order} was not placed here; `bookstore order {order}` asks the shop"
-            ));
+            let sentence = format!("order {order} was not placed here; `bookstore order {order}` asks the shop");
+            out.print_error(&sentence).await;
             return Ok(Exit::Refused);
         };
-        if !json {
-            output::print(&receipt::of_order(recorded))?;
+        if !out.is_json() {
+            out.print(&receipt::of_order(recorded)).await?;
             return Ok(Exit::Done);
         }
     }
     let orders: Vec<_> = orders.iter().rev().map(ListedOrder::from).collect();
     let unknown = orders.iter().filter(|order| order.status == "unknown").count();
-    match (json, args.csv) {
-        (true, _) => Output::new(true).json(&List { orders })?,
-        (false, true) => print_csv(&orders)?,
-        (false, false) if orders.is_empty() => output::print_notice("Nothing was bought here yet."),
-        (false, false) => output::print(&as_table(&orders))?,
+    match (out.is_json(), args.csv) {
+        (true, _) => out.json(&List { orders }).await?,
+        (false, true) => out.write_all(csv(&orders)?).await?,
+        (false, false) if orders.is_empty() => out.print_notice("Nothing was bought here yet.").await,
+        (false, false) => out.print(&as_table(&orders, out.width())).await?,
     }
     if unknown > 0 {
-        output::print_notice("the outcome of an `unknown` order is not on record; `bookstore order ID` asks the shop");
+        out.print_notice("the outcome of an `unknown` order is not on record; `bookstore order ID` asks the shop")
+            .await;
     }
     Ok(Exit::Done)
 }
@@ -150,7 +155,7 @@ impl From<&SentLine> for ListedLine {
     }
 }
 
-fn as_table(orders: &[ListedOrder]) -> String {
+fn as_table(orders: &[ListedOrder], width: Option<usize>) -> String {
     let columns = [
         ("UTC", Need::Whole { rank: 1 }),
         ("STATUS", Need::Text { min: 10, rank: STAYS }),
@@ -174,11 +179,11 @@ fn as_table(orders: &[ListedOrder]) -> String {
             order.order.to_string(),
         ]
     });
-    table(columns, rows, terminal_width())
+    table(columns, rows, width)
 }
 
 /// One line for each book of each order.
-fn print_csv(orders: &[ListedOrder]) -> Result<(), Error> {
+fn csv(orders: &[ListedOrder]) -> Result<Vec<u8>, Error> {
     let mut file = csv::Writer::from_writer(Vec::new());
     let header = [
         "order", "at", "status", "reason", "store", "item", "title", "quantity", "cost", "total",
@@ -205,5 +210,5 @@ fn print_csv(orders: &[ListedOrder]) -> Result<(), Error> {
     let text = file
         .into_inner()
         .map_err(|error| std::io::Error::from(error.into_error().kind()))?;
-    output::write_all(&text)
+    Ok(text)
 }

@@ -9,10 +9,10 @@ use common::{Code, Deadline, OrderId, Problem, Timestamp};
 
 use super::exit::{Error, Exit};
 use super::order_record::OrderRecord;
-use super::output::{self, Output};
+use super::output::Output;
 use crate::cli::BuyArgs;
 use crate::connect::ShopConnection;
-use crate::journal::{Outcome, SentLine, SentOrder};
+use crate::journal::{Outcome, Place, SentLine, SentOrder};
 use crate::receipt;
 use crate::terminal::Signals;
 
@@ -36,17 +36,19 @@ enum Ending {
 pub(super) async fn buy(
     connection: &ShopConnection,
     args: &BuyArgs,
+    journal: Option<Place>,
     out: &Output,
     mut signals: Signals,
 ) -> Result<Exit, Error> {
     let lines = args.lines().map_err(|error| Error::Usage(error.to_string()))?;
     let order = args.key.unwrap_or_else(OrderId::generate);
     let deadline = Deadline::after(args.within);
-    let record = OrderRecord::begin(sent_order(connection, &lines, order, deadline)).await;
+    let record = OrderRecord::begin(sent_order(connection, &lines, order, deadline), journal, out).await;
     let ending = tokio::select! {
-        ending = send(connection, &lines, order, deadline) => ending,
+        ending = send(connection, &lines, order, deadline, out) => ending,
         signal = signals.next() => {
-            output::print_error(&format!("interrupted; whether the book was bought is unknown\n  order  {order}"));
+            let sentence = format!("interrupted; whether the book was bought is unknown\n  order  {order}");
+            out.print_error(&sentence).await;
             return Ok(Exit::of_signal(signal));
         }
     };
@@ -59,19 +61,20 @@ pub(super) async fn buy(
     };
     let outcome = answer.map(|answer| Outcome::of_answer(order, answer, may_be_applied, Timestamp::now()));
     if let Some(outcome) = outcome.and_then(Outcome::record) {
-        record.end(outcome, &connection.shop).await;
+        record.end(outcome, &connection.shop, out).await;
     }
     match ending {
         Ending::Answered(answer, was_decided_before) => {
             if was_decided_before {
-                output::print_notice(&format!(
+                let sentence = format!(
                     "this --key was used before; this is the answer of that time, and nothing was bought now\n  order  {order}"
-                ));
+                );
+                out.print_notice(&sentence).await;
             }
-            print_answer(&answer, order, out)
+            print_answer(&answer, order, out).await
         }
         Ending::NotApplied(error) => Err(error.into()),
-        Ending::Unknown(error, last) => report_unknown(order, error, last, out),
+        Ending::Unknown(error, last) => report_unknown(order, error, last, out).await,
     }
 }
 
@@ -93,11 +96,17 @@ fn sent_order(connection: &ShopConnection, lines: &OrderLines, order: OrderId, d
 }
 
 /// Sends the order until it is decided or its deadline has passed; then looks it up once.
-async fn send(connection: &ShopConnection, lines: &OrderLines, order: OrderId, deadline: Deadline) -> Ending {
+async fn send(
+    connection: &ShopConnection,
+    lines: &OrderLines,
+    order: OrderId,
+    deadline: Deadline,
+    out: &Output,
+) -> Ending {
     let attempts = AtomicU32::new(0);
     let attempt = || {
         attempts.fetch_add(1, Ordering::Relaxed);
-        send_once(connection, lines, order, deadline)
+        send_once(connection, lines, order, deadline, out)
     };
     let time_limit = deadline.remaining() + ANSWER_MARGIN;
     let resolution = tokio::time::timeout(time_limit, send_until_decided(deadline, attempt)).await;
@@ -126,6 +135,7 @@ async fn send_once(
     lines: &OrderLines,
     order: OrderId,
     deadline: Deadline,
+    out: &Output,
 ) -> client::Result {
     let mut moves = 0;
     loop {
@@ -134,13 +144,11 @@ async fn send_once(
             answer => return answer,
         };
         moves += 1;
-        let has_moved = match connection.find_again().await {
-            Ok(notice) => notice.inspect(|notice| output::print_notice(notice)).is_some(),
-            Err(why) => {
-                output::print_notice(&why.to_string());
-                false
-            }
-        };
+        let found = connection.find_again().await;
+        let has_moved = matches!(found, Ok(Some(_)));
+        if let Some(notice) = found.unwrap_or_else(|why| Some(why.to_string())) {
+            out.print_notice(&notice).await;
+        }
         if !has_moved || !error.is_not_applied() || moves > MOVES_MAX {
             return Err(error);
         }
@@ -149,23 +157,24 @@ async fn send_once(
 
 /// Prints the answer to a purchase. If that fails, the order is named on standard error, and the exit is that of the purchase:
 /// a script must not buy again because its disk is full.
-fn print_answer(answer: &Response, order: OrderId, out: &Output) -> Result<Exit, Error> {
+async fn print_answer(answer: &Response, order: OrderId, out: &Output) -> Result<Exit, Error> {
     let receipt = answer.parse::<Receipt>().ok();
     let exit = match receipt.map(|receipt| receipt.status) {
         Some(OrderStatus::Refused) => Exit::Refused,
         Some(OrderStatus::Sold) | None => Exit::of_status(answer.status),
     };
-    match out.answer_or_fail(answer, receipt::of_shop) {
+    match out.answer_or_fail(answer, receipt::of_shop).await {
         Ok(Exit::Done) => Ok(exit),
         Ok(printed) => Ok(printed),
         Err(error) => {
-            output::print_error(&format!("the answer cannot be printed: {error}\n  order  {order}"));
+            let sentence = format!("the answer cannot be printed: {error}\n  order  {order}");
+            out.print_error(&sentence).await;
             Ok(exit)
         }
     }
 }
 
-fn report_unknown(
+async fn report_unknown(
     order: OrderId,
     error: Option<ClientError>,
     last: Option<Response>,
@@ -176,28 +185,36 @@ fn report_unknown(
         _ => "whether the book was bought is unknown; repeat the command with the same --key",
     };
     let why = error.map_or_else(|| "no answer in time".to_owned(), |error| error.to_string());
-    output::print_error(&format!("{sentence} ({why})\n  order  {order}"));
+    out.print_error(&format!("{sentence} ({why})\n  order  {order}")).await;
     if out.is_json() {
         let problem_of_order = last.filter(|answer| {
             matches!(answer.parse::<Receipt>(), Err(ClientError::Problem(problem)) if problem.order == Some(order))
         });
         match problem_of_order {
             Some(answer) => {
-                out.verbatim(&answer)?;
+                out.verbatim(&answer).await?;
             }
-            None => out.json(&Problem::new(Code::DeadlineExceeded, sentence).with_order(Some(order)))?,
+            None => {
+                let problem = Problem::new(Code::DeadlineExceeded, sentence).with_order(Some(order));
+                out.json(&problem).await?;
+            }
         }
     }
     Ok(Exit::Unavailable)
 }
 
 /// Prints the receipt; an order of this user that has no outcome on record gets it.
-pub(super) async fn order(connection: &ShopConnection, order: OrderId, out: &Output) -> Result<Exit, Error> {
+pub(super) async fn order(
+    connection: &ShopConnection,
+    order: OrderId,
+    journal: Option<Place>,
+    out: &Output,
+) -> Result<Exit, Error> {
     let answer = connection
         .read(|shop| async move { shop.find_order(order).await })
         .await?;
     if let Some(outcome) = Outcome::of_answer(order, answer.parse(), true, Timestamp::now()).record() {
-        OrderRecord::end_earlier(order, outcome).await;
+        OrderRecord::end_earlier(order, outcome, journal, out).await;
     }
-    out.answer(&answer, receipt::of_shop)
+    out.answer(&answer, receipt::of_shop).await
 }

@@ -8,7 +8,7 @@ use common::{Code, Cost, Deadline, ItemNumber, OrderId, limits, text};
 
 use super::browse;
 use super::exit::{Error, Exit};
-use super::output::{self, Output};
+use super::output::Output;
 use crate::cli::{AddArgs, RestockArgs};
 use crate::connect::ShopConnection;
 use crate::receipt::pairs;
@@ -37,7 +37,7 @@ pub(super) async fn price(
         signal = signals.next() => return Ok(Exit::of_signal(signal)),
     };
     let Ok(book) = found.parse::<Book>() else {
-        return out.answer(&found, browse::book);
+        return out.answer(&found, browse::book).await;
     };
     let fields = BookFields { cost, ..book.into() };
     change(connection, "price", item, BookAction::Set(fields), out, signals).await
@@ -57,10 +57,11 @@ pub(super) async fn add(
     };
     match found.parse::<Book>() {
         Err(error) if error.code() == Some(Code::UnknownItem) => {}
-        Err(_) => return out.answer(&found, browse::book),
+        Err(_) => return out.answer(&found, browse::book).await,
         Ok(book) => {
             let title = text::sanitize(&book.title);
-            output::print_error(&format!("item {item} is {title:?} already; nothing was changed"));
+            let sentence = format!("item {item} is {title:?} already; nothing was changed");
+            out.print_error(&sentence).await;
             return Ok(Exit::Refused);
         }
     }
@@ -95,7 +96,8 @@ async fn change(
     let resolution = tokio::select! {
         resolution = send_until_decided(deadline, || shop.change_book(item, &action, key)) => resolution,
         signal = signals.next() => {
-            output::print_error(&format!("interrupted; whether the book was changed is unknown\n  order  {key}"));
+            let sentence = format!("interrupted; whether the book was changed is unknown\n  order  {key}");
+            out.print_error(&sentence).await;
             return Ok(Exit::of_signal(signal));
         }
     };
@@ -103,18 +105,19 @@ async fn change(
         Resolution::Decided(answer) | Resolution::NotApplied(Ok(answer)) => {
             let is_unauthorized = answer.status == Code::Unauthorized.status();
             if is_unauthorized && !shop.is_shopkeeper() {
-                output::print_error(&format!(
-                    "{command} needs the shopkeeper's token; give it with --token or BOOKSTORE_ADMIN_TOKEN"
-                ));
+                let sentence =
+                    format!("{command} needs the shopkeeper's token; give it with --token or BOOKSTORE_ADMIN_TOKEN");
+                out.print_error(&sentence).await;
                 if !out.is_json() {
                     return Ok(Exit::Usage);
                 }
             }
             match action {
                 BookAction::Withdraw => {
-                    out.answer::<ChangedBooks>(&answer, |_| pairs(&[("withdrawn", item.to_string())]))
+                    let print = |_: &ChangedBooks| pairs(&[("withdrawn", item.to_string())]);
+                    out.answer(&answer, print).await
                 }
-                BookAction::Stock(_) | BookAction::Set(_) => out.answer(&answer, browse::book),
+                BookAction::Stock(_) | BookAction::Set(_) => out.answer(&answer, browse::book).await,
             }
         }
         Resolution::NotApplied(Err(error)) => Err(error.into()),
@@ -123,9 +126,8 @@ async fn change(
                 Ok(answer) => answer.error(),
                 Err(error) => error,
             };
-            output::print_error(&format!(
-                "whether the book was changed is unknown ({reason})\n  order  {key}"
-            ));
+            let sentence = format!("whether the book was changed is unknown ({reason})\n  order  {key}");
+            out.print_error(&sentence).await;
             Ok(Exit::Unavailable)
         }
     }

@@ -12,52 +12,61 @@ use crate::connect::ShopConnection;
 pub(super) async fn run(connection: &ShopConnection, after: Option<Position>, out: &Output) -> Result<Exit, Error> {
     let mut stream = connection.shop.follow_events(after);
     loop {
-        match stream.next().await {
-            StreamItem::Connecting { .. } => {}
-            StreamItem::Connected { hello, .. } => report(out, &hello, || format!("live at {}", hello.position()))?,
-            StreamItem::Event(ShopEvent::Stock(change)) if out.is_json() => write_json(&change)?,
-            StreamItem::Event(ShopEvent::Stock(change)) => output::write_line(stock_line(&change).as_bytes())?,
-            StreamItem::Event(ShopEvent::Resync(resync)) => {
-                report(out, &resync, || format!("changes up to {} were left out", resync.seq))?;
-            }
-            StreamItem::Event(ShopEvent::Upstream(upstream)) => report(out, &upstream, || {
-                let state = if upstream.live {
-                    "available again"
-                } else {
-                    "unavailable"
-                };
-                format!("the catalog is {state}")
-            })?,
-            StreamItem::Disconnected { error, retry_in, .. } => {
-                output::print_notice(&format!(
-                    "{}; trying again in {} ms",
-                    output::explain(&error),
-                    retry_in.as_millis()
-                ));
-                match connection.find_again().await {
-                    Ok(None) => {}
-                    Ok(Some(notice)) => {
-                        output::print_notice(&notice);
-                        stream.reconnect();
-                    }
-                    Err(why) => output::print_notice(&why.to_string()),
+        let item = stream.next().await;
+        print(&item, out).await?;
+        if let StreamItem::Disconnected { .. } = item {
+            match connection.find_again().await {
+                Ok(None) => {}
+                Ok(Some(notice)) => {
+                    out.print_notice(&notice).await;
+                    stream.reconnect();
                 }
+                Err(why) => out.print_notice(&why.to_string()).await,
             }
         }
     }
 }
 
-/// Reports what is no change of a stock: with `--json` like a change, otherwise on standard error.
-fn report(out: &Output, data: &impl serde::Serialize, plain: impl FnOnce() -> String) -> Result<(), Error> {
-    if out.is_json() {
-        return write_json(data);
+/// Prints what an event stream reports.
+pub(crate) async fn print(item: &StreamItem<ShopEvent>, out: &Output) -> Result<(), Error> {
+    match item {
+        StreamItem::Connecting { .. } => Ok(()),
+        StreamItem::Connected { hello, .. } => report(out, hello, || format!("live at {}", hello.position())).await,
+        StreamItem::Event(ShopEvent::Stock(change)) if out.is_json() => write_json(out, change).await,
+        StreamItem::Event(ShopEvent::Stock(change)) => out.write_line(stock_line(change).as_bytes()).await,
+        StreamItem::Event(ShopEvent::Resync(resync)) => {
+            let plain = || format!("changes up to {} were left out", resync.seq);
+            report(out, resync, plain).await
+        }
+        StreamItem::Event(ShopEvent::Upstream(upstream)) => {
+            let state = if upstream.live {
+                "available again"
+            } else {
+                "unavailable"
+            };
+            report(out, upstream, || format!("the catalog is {state}")).await
+        }
+        StreamItem::Disconnected { error, retry_in, .. } => {
+            let (why, retry_in_ms) = (output::explain(error), retry_in.as_millis());
+            out.print_notice(&format!("{why}; trying again in {retry_in_ms} ms"))
+                .await;
+            Ok(())
+        }
     }
-    output::print_notice(&plain());
+}
+
+/// Reports what is no change of a stock: with `--json` like a change, otherwise on standard error.
+async fn report(out: &Output, data: &impl serde::Serialize, plain: impl FnOnce() -> String) -> Result<(), Error> {
+    if out.is_json() {
+        return write_json(out, data).await;
+    }
+    out.print_notice(&plain()).await;
     Ok(())
 }
 
-fn write_json(data: &impl serde::Serialize) -> Result<(), Error> {
-    output::write_line(&serde_json::to_vec(data).map_err(std::io::Error::from)?)
+async fn write_json(out: &Output, data: &impl serde::Serialize) -> Result<(), Error> {
+    let line = serde_json::to_vec(data).map_err(std::io::Error::from)?;
+    out.write_line(&line).await
 }
 
 fn stock_line(change: &StockEvent) -> String {

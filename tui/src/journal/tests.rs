@@ -3,6 +3,11 @@ use common::{Deadline, ItemNumber, Quantity, Timestamp};
 
 use super::*;
 
+fn at(folder: &Path) -> Place {
+    let folder = folder.to_owned();
+    Place { folder, changes: None }
+}
+
 pub(super) fn sent() -> Record {
     sent_as("0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e")
 }
@@ -46,11 +51,11 @@ pub(super) fn not_placed() -> Record {
 fn records_are_read_back_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(read(folder.path()).unwrap(), JournalContents::default());
-    let (journal, contents) = Journal::open(folder.path()).unwrap();
+    let (journal, contents) = Journal::open(&at(folder.path())).unwrap();
     assert_eq!(contents, JournalContents::default());
     journal.append(&[sent(), sold()]).unwrap();
     drop(journal);
-    let (_, contents) = Journal::open(folder.path()).unwrap();
+    let (_, contents) = Journal::open(&at(folder.path())).unwrap();
     assert_eq!((contents.records, contents.skipped), (vec![sent(), sold()], 0));
     assert_eq!(read(folder.path()).unwrap().records, [sent(), sold()]);
 }
@@ -68,7 +73,7 @@ fn a_torn_last_line_is_skipped_and_does_not_spoil_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orders.jsonl");
     fs::write(&path, b"{\"step\":\"pla").unwrap();
-    let (journal, contents) = Journal::open(folder.path()).unwrap();
+    let (journal, contents) = Journal::open(&at(folder.path())).unwrap();
     assert_eq!(contents.skipped, 1);
     journal.append(&[sent()]).unwrap();
     // Another program is killed while it writes.
@@ -79,23 +84,24 @@ fn a_torn_last_line_is_skipped_and_does_not_spoil_the_next() {
         .write_all(b"{\"st")
         .unwrap();
     journal.append(&[sold()]).unwrap();
-    let (_, contents) = Journal::open(folder.path()).unwrap();
+    let (_, contents) = Journal::open(&at(folder.path())).unwrap();
     assert_eq!((contents.records, contents.skipped), (vec![sent(), sold()], 2));
 }
 
 #[test]
 fn records_of_other_programs_are_read_when_their_line_is_complete() {
     let folder = tempfile::tempdir().unwrap();
-    let (ours, _) = Journal::open(folder.path()).unwrap();
-    let (other, _) = Journal::open(folder.path()).unwrap();
+    let (ours, _) = Journal::open(&at(folder.path())).unwrap();
+    let (other, _) = Journal::open(&at(folder.path())).unwrap();
     other.append(&[sent()]).unwrap();
     assert_eq!(ours.read_new().unwrap().records, [sent()]);
     assert_eq!(ours.read_new().unwrap(), JournalContents::default());
     let line = serde_json::to_string(&sold()).unwrap();
     let (first, rest) = line.split_at(20);
-    (&other.file).write_all(first.as_bytes()).unwrap();
+    let mut file = other.created().unwrap();
+    file.write_all(first.as_bytes()).unwrap();
     assert_eq!(ours.read_new().unwrap(), JournalContents::default());
-    (&other.file).write_all(format!("{rest}\n").as_bytes()).unwrap();
+    file.write_all(format!("{rest}\n").as_bytes()).unwrap();
     assert_eq!(ours.read_new().unwrap().records, [sold()]);
 }
 
@@ -106,7 +112,7 @@ fn programs_that_append_at_the_same_time_lose_and_tear_no_record() {
         for writer in 0..4 {
             let folder = folder.path();
             scope.spawn(move || {
-                let (journal, _) = Journal::open(folder).unwrap();
+                let (journal, _) = Journal::open(&at(folder)).unwrap();
                 for number in 0..25 {
                     let order = format!("0190b6d5-7f3c-7cc0-800{writer}-0000000000{number:02}");
                     journal.append(&[sent_as(&order)]).unwrap();
@@ -123,7 +129,25 @@ fn programs_that_append_at_the_same_time_lose_and_tear_no_record() {
 fn the_journal_is_private_to_its_user() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    Journal::open(folder.path()).unwrap();
+    Journal::open(&at(folder.path())).unwrap();
     let metadata = fs::metadata(folder.path().join("orders.jsonl")).unwrap();
     assert_eq!(metadata.permissions().mode() & 0o077, 0);
+}
+
+#[test]
+fn a_shared_journal_is_created_by_its_first_order_and_read_by_its_other_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place {
+        folder: folder.path().join("customer"),
+        changes: Some(watch::Sender::default()),
+    };
+    let mut changes = place.changes.as_ref().unwrap().subscribe();
+    let (journal, contents) = Journal::open(&place).unwrap();
+    let (other, _) = Journal::open(&place).unwrap();
+    assert_eq!(contents, JournalContents::default());
+    assert!(!place.folder.exists() && !changes.has_changed().unwrap());
+    journal.append(&[sent()]).unwrap();
+    assert!(changes.has_changed().unwrap());
+    changes.mark_unchanged();
+    assert_eq!(other.read_new().unwrap().records, [sent()]);
 }

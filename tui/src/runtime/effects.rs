@@ -2,25 +2,23 @@
 
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use common::client::{Error, Resolution, Response, ShopClient, send_until_decided};
 use common::wire::Book;
 use common::{Code, Deadline, StoreId, limits};
+use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{Change, ChangeOutcome, SentChange};
 use crate::basket_file::{self, BasketChange, BasketFile, SavedBasket};
-use crate::connect::ShopConnection;
 use crate::effect::{Query, Request};
-use crate::journal::{Journal, Record};
-use crate::live;
+use crate::journal::{Journal, Place, Record};
 use crate::message::Event;
 
 /// How long the exit waits for records that are being written.
@@ -29,6 +27,9 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 const CHANGE_TIMEOUT: Duration = limits::DEADLINE_DEFAULT.saturating_mul(2);
 /// How often the journal is checked for records of other programs.
 const JOURNAL_POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Starts to forward the shop's events to an event loop, until its receiver is dropped. A notification connects again at once.
+pub(crate) type FollowEvents = Box<dyn FnOnce(mpsc::Sender<Event>, Arc<Notify>) -> BoxFuture<'static, ()> + Send>;
 
 /// Runs effects in tasks of their own.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(super) struct EffectRunner {
     journal: Arc<OnceLock<Journal>>,
     /// The file of the basket, with its store; `None` before the first connection.
     basket: Option<Basket>,
-    data_folder: PathBuf,
+    place: Place,
     reconnect: Arc<Notify>,
     /// The page requests on their way, one for each kind of query.
     page_tasks: HashMap<Discriminant<Query>, AbortHandle>,
@@ -50,7 +51,7 @@ pub(super) struct EffectRunner {
 
 impl EffectRunner {
     /// A runner whose shop is not open yet. It sends its answers to `events`.
-    pub(super) fn new(events: mpsc::Sender<Event>, data_folder: PathBuf) -> Self {
+    pub(super) fn new(events: mpsc::Sender<Event>, place: Place) -> Self {
         Self {
             shop: None,
             pending: Vec::new(),
@@ -58,7 +59,7 @@ impl EffectRunner {
             events,
             journal: Arc::default(),
             basket: None,
-            data_folder,
+            place,
             reconnect: Arc::default(),
             page_tasks: HashMap::new(),
             records: TaskTracker::new(),
@@ -66,9 +67,8 @@ impl EffectRunner {
     }
 
     /// Starts the events task, and sends the requests that waited for the shop.
-    pub(super) fn open(&mut self, connection: ShopConnection) {
-        let shop = connection.shop.clone();
-        let task = live::forward_events(connection, self.events.clone(), Arc::clone(&self.reconnect));
+    pub(super) fn open(&mut self, shop: ShopClient, follow: FollowEvents) {
+        let task = follow(self.events.clone(), Arc::clone(&self.reconnect));
         self.events_task = Some(tokio::spawn(task).abort_handle());
         self.shop = Some(shop);
         for request in std::mem::take(&mut self.pending) {
@@ -120,15 +120,16 @@ impl EffectRunner {
     }
 
     pub(super) fn load_journal(&self) {
-        let (folder, journal) = (self.data_folder.clone(), Arc::clone(&self.journal));
+        let (place, journal) = (self.place.clone(), Arc::clone(&self.journal));
         let events = self.events.clone();
         self.spawn(async move {
-            let opened = tokio::task::spawn_blocking(move || Journal::open(&folder)).await;
+            let changes = place.changes.as_ref().map(watch::Sender::subscribe);
+            let opened = tokio::task::spawn_blocking(move || Journal::open(&place)).await;
             Event::JournalLoaded(match opened {
                 Ok(Ok((opened, contents))) => {
                     // A second journal of the same file is not needed.
                     if journal.set(opened).is_ok() {
-                        tokio::spawn(follow_journal(journal, events));
+                        tokio::spawn(follow_journal(journal, changes, events));
                     }
                     Ok(contents)
                 }
@@ -140,7 +141,7 @@ impl EffectRunner {
 
     /// Reads the basket of a store, which is the one of all later effects.
     pub(super) fn load_basket(&mut self, store: StoreId) {
-        let file = Arc::new(BasketFile::new(&self.data_folder, store));
+        let file = Arc::new(BasketFile::new(&self.place.folder, store));
         self.basket = Some(Basket { store, file });
         self.read_basket();
     }
@@ -306,12 +307,27 @@ async fn change(sent: &SentChange, shop: &ShopClient) -> ChangeOutcome {
 }
 
 /// Forwards what is appended to the journal, until the event loop has ended.
-async fn follow_journal(journal: Arc<OnceLock<Journal>>, events: mpsc::Sender<Event>) {
+async fn follow_journal(
+    journal: Arc<OnceLock<Journal>>,
+    mut changes: Option<watch::Receiver<()>>,
+    events: mpsc::Sender<Event>,
+) {
     let mut poll = tokio::time::interval(JOURNAL_POLL_INTERVAL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        let may_have_grown = async {
+            match &mut changes {
+                Some(changes) => {
+                    // The sender lives in the journal.
+                    let _ = changes.changed().await;
+                }
+                None => {
+                    poll.tick().await;
+                }
+            }
+        };
         tokio::select! {
-            _ = poll.tick() => {}
+            () = may_have_grown => {}
             () = events.closed() => return,
         }
         let journal = Arc::clone(&journal);

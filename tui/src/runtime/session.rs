@@ -89,9 +89,9 @@ impl<S: TerminalBackend> Session<S> {
         if let Some(notice) = connection.notice.clone() {
             self.handle(Event::Notice(notice))?;
         }
-        self.autopilot_view = Some(opened.autopilot);
+        self.autopilot_view = opened.autopilot;
         self.store_closed = connection.store_closed();
-        self.runner.open(connection);
+        self.runner.open(connection.shop, opened.follow);
         Ok(())
     }
 
@@ -126,10 +126,11 @@ impl<S: TerminalBackend> Session<S> {
                 // Stopping the job sends this process the signal that asks it to stop.
                 signals.discard(Signal::Suspended);
             }
-            if self.app.dirty && Instant::now() >= self.next_frame {
+            if self.app.dirty && self.terminal.is_ready() && Instant::now() >= self.next_frame {
                 self.draw()?;
             }
             let wake = self.next_wake();
+            let waits = self.app.dirty && !self.terminal.is_ready();
             tokio::select! {
                 event = input.recv() => match event {
                     Some(event) => self.handle(Event::Input(event?))?,
@@ -137,6 +138,7 @@ impl<S: TerminalBackend> Session<S> {
                 },
                 Some(event) = events.recv() => self.handle(event)?,
                 () = tokio::time::sleep_until(wake) => self.on_wake()?,
+                ready = self.terminal.ready(), if waits => ready?,
                 signal = signals.next() => match signal {
                     Signal::Interrupted | Signal::Terminated | Signal::Quit => return Ok(ExitReason::Interrupted),
                     Signal::HungUp => return Ok(ExitReason::HungUp),
@@ -241,7 +243,7 @@ impl<S: TerminalBackend> Session<S> {
         if let Some(at) = self.app.next_wake() {
             wake = wake.min((self.started + at).max(self.last_tick + TICK_INTERVAL_MIN));
         }
-        if self.app.dirty {
+        if self.app.dirty && self.terminal.is_ready() {
             wake = wake.min(self.next_frame);
         }
         if self.polls_autopilot() {

@@ -4,6 +4,7 @@ use futures::FutureExt as _;
 
 use super::{Options, run};
 use crate::app::Screen;
+use crate::journal::Place;
 use crate::keymap::Keymap;
 use crate::tests::second_process::SecondProcess;
 use crate::theme::{Appearance, Theme};
@@ -30,7 +31,11 @@ fn the_second_process_panics() {
         appearance: Appearance::new(Theme::Dark, false, false),
         mouse: true,
         keymap: Keymap::default(),
-        data_folder: folder.path().to_owned(),
+        journal: Place {
+            folder: folder.path().to_owned(),
+            changes: None,
+        },
+        is_remote: false,
         screen: Screen::Shop,
         exit_when: None,
     }));

@@ -10,7 +10,7 @@ use futures::FutureExt as _;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// How long a signal may take to reach the threads of this process.
 const STOP_DELAY: Duration = Duration::from_millis(100);
@@ -34,7 +34,11 @@ pub(crate) enum Signal {
 
 /// The signals that the program listens for. While it does, none of them ends the process by itself.
 #[derive(Debug)]
-pub(crate) struct Signals(Vec<(Signal, Stream)>);
+pub(crate) struct Signals {
+    streams: Vec<(Signal, Stream)>,
+    /// Signals of a connection; its end is a hang-up.
+    remote: Option<mpsc::Receiver<Signal>>,
+}
 
 impl Signals {
     /// Listens for SIGINT, SIGTERM and SIGQUIT, and for SIGHUP unless the program was started to ignore it, as by `nohup`.
@@ -47,7 +51,17 @@ impl Signals {
         if !is_hangup_ignored() {
             streams.push((Signal::HungUp, signal(SignalKind::hangup())?));
         }
-        Ok(Self(streams))
+        let remote = None;
+        Ok(Self { streams, remote })
+    }
+
+    /// Listens for no signal of this process, but for those of a connection.
+    #[cfg(feature = "sshd")]
+    pub(crate) fn of_connection(signals: mpsc::Receiver<Signal>) -> Self {
+        Self {
+            streams: Vec::new(),
+            remote: Some(signals),
+        }
     }
 
     /// Listens for SIGTSTP and SIGCONT, too: a screen must restore the terminal before the program stops.
@@ -55,14 +69,14 @@ impl Signals {
         use rustix::process::Signal as Raw;
         for (name, raw) in [(Signal::Suspended, Raw::TSTP), (Signal::Continued, Raw::CONT)] {
             // The numbers differ between systems.
-            self.0.push((name, signal(SignalKind::from_raw(raw.as_raw()))?));
+            self.streams.push((name, signal(SignalKind::from_raw(raw.as_raw()))?));
         }
         Ok(self)
     }
 
     /// Forgets the signals of one kind that have arrived.
     pub(crate) fn discard(&mut self, discarded: Signal) {
-        for (signal, stream) in &mut self.0 {
+        for (signal, stream) in &mut self.streams {
             while *signal == discarded && stream.recv().now_or_never().is_some() {}
         }
     }
@@ -70,7 +84,10 @@ impl Signals {
     /// Waits for the next signal. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Signal {
         poll_fn(|context| {
-            let mut signals = self.0.iter_mut();
+            if let Some(Poll::Ready(signal)) = self.remote.as_mut().map(|remote| remote.poll_recv(context)) {
+                return Poll::Ready(signal.unwrap_or(Signal::HungUp));
+            }
+            let mut signals = self.streams.iter_mut();
             let received = signals.find_map(|(signal, stream)| stream.poll_recv(context).is_ready().then_some(*signal));
             received.map_or(Poll::Pending, Poll::Ready)
         })

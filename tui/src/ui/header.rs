@@ -53,7 +53,12 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         canvas.text(skip_columns(area, 1), "bookstore", palette.strong);
         x += 12;
     }
-    for (number, screen) in (1..).zip(Screen::ALL) {
+    let is_offered = |screen: &Screen| *screen != Screen::Autopilot || !canvas.app.connection.is_remote;
+    let numbered: Vec<_> = (1..)
+        .zip(Screen::ALL)
+        .filter(|(_, screen)| is_offered(screen))
+        .collect();
+    for (number, screen) in numbered {
         let active = screen == canvas.app.screen;
         let mut name = number.to_string();
         if active || wide {

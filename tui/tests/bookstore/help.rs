@@ -21,6 +21,7 @@ fn the_help_matches_its_snapshot() {
         "order",
         "orders",
         "watch",
+        "sshd",
         "restock",
         "price",
         "add",

@@ -16,5 +16,6 @@ mod orders;
 mod own_store;
 mod screen;
 mod sessions;
+mod ssh;
 mod terminal;
 mod test_shop;

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -21,6 +21,14 @@ pub(crate) const DEFAULT_SIZE: (u16, u16) = (100, 30);
 
 /// The folders of a user, initially empty.
 pub(crate) struct Home(TempDir);
+
+/// The texts of the baskets in a data folder.
+pub(crate) fn baskets_in(data_folder: &Path) -> String {
+    let files = std::fs::read_dir(data_folder.join("baskets"));
+    let paths = files.into_iter().flatten().map(|file| file.unwrap().path());
+    let json = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    json.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
 
 impl Home {
     pub(crate) fn new() -> Self {
@@ -42,12 +50,9 @@ impl Home {
         self.store().with_file_name("orders.jsonl")
     }
 
-    /// The texts of the baskets.
+    /// The texts of the baskets of the user.
     pub(crate) fn baskets(&self) -> String {
-        let files = std::fs::read_dir(self.store().with_file_name("baskets"));
-        let paths = files.into_iter().flatten().map(|file| file.unwrap().path());
-        let json = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-        json.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+        baskets_in(&self.store().with_file_name(""))
     }
 
     /// Puts a file in place of the store's folder.

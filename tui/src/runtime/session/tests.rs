@@ -20,6 +20,7 @@ use super::*;
 use crate::app::{Command, Overlay, RunStatus};
 use crate::effect::Request;
 use crate::input::{MouseAction, MouseEvent};
+use crate::journal::Place;
 use crate::keymap::Chord;
 use crate::tests::catalog::{answer, lost, number, receipt, receipt_of, sold_out, too_few, unreachable};
 use crate::tests::fixture::{Fixture, text};
@@ -156,7 +157,13 @@ impl Shop {
         let mut app = Fixture::stocked(size.0, size.1).app;
         app.autopilot.available = Ok(());
         let appearance = Appearance::new(theme, ascii, false);
-        let runner = EffectRunner::new(sender.clone(), folder.path().to_owned());
+        let runner = EffectRunner::new(
+            sender.clone(),
+            Place {
+                folder: folder.path().to_owned(),
+                changes: None,
+            },
+        );
         let mut session = Session::new(terminal.clone(), app, appearance, runner);
         let run = scripted.then(ScriptedRun::default);
         session.autopilot_view = Some(match &run {

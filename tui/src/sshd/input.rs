@@ -1,0 +1,162 @@
+//! What a client types, as input events.
+
+use terminput::{Event, KeyCode, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind, ScrollDirection};
+
+use super::limits::INPUT_BYTES_MAX;
+use crate::input::{InputEvent, Key, KeyEvent, MouseAction, MouseEvent};
+
+const PASTE_START: &[u8] = b"\x1b[200~";
+const PASTE_END: &[u8] = b"\x1b[201~";
+
+/// Reads keys, clicks and pastes from the bytes of a connection.
+#[derive(Debug, Default)]
+pub(super) struct InputParser {
+    /// The beginning of an event.
+    begun: Vec<u8>,
+    /// Whether a paste is too long and ignored up to its end.
+    skips_paste: bool,
+}
+
+impl InputParser {
+    /// The events that are complete with `bytes`. An escape character at their end is the key Esc, as no client splits the
+    /// sequence of a key.
+    pub(super) fn parse(&mut self, bytes: &[u8]) -> Vec<InputEvent> {
+        let mut events = Vec::new();
+        for (index, byte) in bytes.iter().enumerate() {
+            self.begun.push(*byte);
+            let has_more = index + 1 < bytes.len();
+            if self.skips_paste {
+                self.skip_paste();
+            } else if !(self.begun == b"\x1b" && has_more) {
+                events.extend(self.complete());
+            }
+        }
+        events
+    }
+
+    fn complete(&mut self) -> Option<InputEvent> {
+        match Event::parse_from(&self.begun) {
+            Ok(None) => {
+                if self.begun.len() > INPUT_BYTES_MAX {
+                    self.skips_paste = self.begun.starts_with(PASTE_START);
+                    self.begun = Vec::new();
+                }
+                None
+            }
+            Ok(Some(event)) => {
+                self.begun = Vec::new();
+                converted(event)
+            }
+            // Not a sequence that the shop knows.
+            Err(_) => {
+                self.begun = Vec::new();
+                None
+            }
+        }
+    }
+
+    fn skip_paste(&mut self) {
+        if self.begun.ends_with(PASTE_END) {
+            self.begun = Vec::new();
+            self.skips_paste = false;
+        } else if self.begun.len() > PASTE_END.len() {
+            self.begun.remove(0);
+        }
+    }
+}
+
+/// `None` if the shop does not use the event.
+fn converted(event: Event) -> Option<InputEvent> {
+    match event {
+        Event::Key(raw) if raw.kind == KeyEventKind::Release => None,
+        Event::Key(raw) => Some(InputEvent::Key(KeyEvent {
+            key: key(raw.code, raw.modifiers)?,
+            ctrl: raw.modifiers.contains(KeyModifiers::CTRL),
+            alt: raw.modifiers.contains(KeyModifiers::ALT),
+            repeat: raw.kind == KeyEventKind::Repeat,
+        })),
+        Event::Mouse(raw) => {
+            let action = match raw.kind {
+                MouseEventKind::Down(MouseButton::Left) => MouseAction::Click,
+                MouseEventKind::Scroll(ScrollDirection::Up) => MouseAction::WheelUp,
+                MouseEventKind::Scroll(ScrollDirection::Down) => MouseAction::WheelDown,
+                _ => return None,
+            };
+            Some(InputEvent::Mouse(MouseEvent {
+                column: raw.column,
+                row: raw.row,
+                action,
+            }))
+        }
+        Event::Paste(text) => Some(InputEvent::Paste(text)),
+        // The connection reports the size.
+        Event::Resize { .. } | Event::FocusGained | Event::FocusLost => None,
+    }
+}
+
+fn key(code: KeyCode, modifiers: KeyModifiers) -> Option<Key> {
+    Some(match code {
+        KeyCode::Char(c) => Key::Char(c),
+        KeyCode::Enter => Key::Enter,
+        KeyCode::Esc => Key::Esc,
+        KeyCode::Tab if modifiers.contains(KeyModifiers::SHIFT) => Key::BackTab,
+        KeyCode::Tab => Key::Tab,
+        KeyCode::Backspace => Key::Backspace,
+        KeyCode::Delete => Key::Delete,
+        KeyCode::Up => Key::Up,
+        KeyCode::Down => Key::Down,
+        KeyCode::Left => Key::Left,
+        KeyCode::Right => Key::Right,
+        KeyCode::Home => Key::Home,
+        KeyCode::End => Key::End,
+        KeyCode::PageUp => Key::PageUp,
+        KeyCode::PageDown => Key::PageDown,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(key: Key) -> InputEvent {
+        InputEvent::Key(KeyEvent::plain(key))
+    }
+
+    #[test]
+    fn keys_clicks_and_pastes_are_read_also_in_pieces() {
+        let mut parser = InputParser::default();
+        assert_eq!(parser.parse(b"b\x1b"), [plain(Key::Char('b')), plain(Key::Esc)]);
+        assert_eq!(parser.parse(b"\x1b[A\x1bOB"), [plain(Key::Up), plain(Key::Down)]);
+        assert_eq!(parser.parse(b"\x1b[Z\r"), [plain(Key::BackTab), plain(Key::Enter)]);
+        assert_eq!(parser.parse("\u{fc}".as_bytes()), [plain(Key::Char('\u{fc}'))]);
+        assert_eq!(parser.parse(b"\xc3"), []);
+        assert_eq!(parser.parse(b"\xbc"), [plain(Key::Char('\u{fc}'))]);
+        let quit = KeyEvent {
+            ctrl: true,
+            ..KeyEvent::plain(Key::Char('c'))
+        };
+        assert_eq!(parser.parse(b"\x03"), [InputEvent::Key(quit)]);
+        let click = MouseEvent {
+            column: 4,
+            row: 2,
+            action: MouseAction::Click,
+        };
+        assert_eq!(parser.parse(b"\x1b[<0;5;3M\x1b[<0;5;3m"), [InputEvent::Mouse(click)]);
+        assert_eq!(parser.parse(b"\x1b[200~war"), []);
+        assert_eq!(parser.parse(b" y\x1b[201~"), [InputEvent::Paste("war y".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_too_long_or_unknown_is_ignored_and_nothing_after_it() {
+        let mut parser = InputParser::default();
+        let long = [PASTE_START, &[b'y'; 3 * INPUT_BYTES_MAX], PASTE_END, b"q"].concat();
+        for piece in long.chunks(1_000) {
+            assert!(parser.begun.len() <= INPUT_BYTES_MAX + 1);
+            let events = parser.parse(piece);
+            assert!(events.is_empty() || events == [plain(Key::Char('q'))], "{events:?}");
+        }
+        assert_eq!(parser.parse(b"\xff\x1b[999q"), []);
+        assert_eq!(parser.parse(b"q"), [plain(Key::Char('q'))]);
+    }
+}
