@@ -133,8 +133,7 @@ class Shopper(load.Client):
         if answer[0] in (load.LOST, load.NO_CONNECTION):
             self.connections.reverse()
             self.connection = self.connections[0]
-        elif answer[0] < 500:
-            # An answer without a state, such as a 504, has the head that its front-end knew.
+        else:
             self.compare(f"{method} {path}: {answer[0]}")
         return answer
 

@@ -77,6 +77,14 @@ impl Head {
         lists.peek().is_some()
             && headers::entity_tag(position).is_some_and(|tag| lists.any(|list| names_tag(list, &tag)))
     }
+
+    /// Whether `Bookstore-Seq` names a later position.
+    pub(super) fn knows_newer(&self, position: Position) -> bool {
+        let known = self.fields.get(&headers::SEQ).map(text);
+        known
+            .and_then(|known| known.parse::<Position>().ok())
+            .is_some_and(|known| known > position)
+    }
 }
 
 impl CallCause for Head {

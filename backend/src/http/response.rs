@@ -197,10 +197,12 @@ impl Response {
             self.status = StatusCode::NOT_MODIFIED;
             self.body = Body::Empty;
         }
+        // An error of the service was read from no state; its client may know a newer one than the service does.
+        let read_from = self.seq.filter(|_| !self.status.is_server_error());
         let fields = Fields {
             request_id: request.take_request_id(),
             server_timing: self.server_timing.and_then(|(part, took)| headers::timing(part, took)),
-            seq: self.seq.or_else(newest_seq),
+            seq: read_from.or_else(|| newest_seq().filter(|newest| !request.knows_newer(*newest))),
             etag: self.etag,
             media_type: (!matches!(self.body, Body::Empty)).then_some(self.media_type),
             cache_status: self.cache_status,

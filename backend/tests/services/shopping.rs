@@ -178,6 +178,9 @@ async fn a_late_purchase_is_not_applied_and_names_its_order() {
     let keyed = buy(&late).await;
     assert_eq!(keyed.summary(), "504 deadline-exceeded");
     assert_eq!(keyed.json()["order"], *key);
+    assert_eq!(keyed.header("bookstore-seq"), Some("4"));
+    let seen = [late[0], late[1], ("bookstore-seq", "5")];
+    assert_eq!(buy(&seen).await.header("bookstore-seq"), None, "it never goes back");
     let unkeyed = buy(&late[..1]).await;
     assert_eq!(unkeyed.summary(), "504 deadline-exceeded");
     assert!(unkeyed.json()["order"].is_string());
