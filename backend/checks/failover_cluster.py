@@ -142,9 +142,9 @@ class Cluster:
                 continue
         return 0, None
 
-    def members(self):
-        """Name → role of the leader, and of each standby that follows it."""
-        status, cluster = self.api("/cluster")
+    def members(self, node=None):
+        """Name → role of the leader, and of each standby that follows it, as one node sees them."""
+        status, cluster = self.api("/cluster", node)
         members = cluster.get("members", []) if status == 200 and isinstance(cluster, dict) else []
         return {member["name"]: member["role"] for member in members
                 if member["state"] == ("running" if member["role"] == "leader" else "streaming")}
@@ -170,6 +170,9 @@ class Cluster:
         if not all(process.runs() for node in self.nodes for process in (node.etcd, node.patroni)):
             return False
         roles = self.members()
+        # A node that was cut off sees for a while what was before.
+        if any(self.members(node) != roles for node in self.nodes):
+            return False
         has_synchronous = any(role in SYNCHRONOUS for role in roles.values())
         return len(roles) == len(NODES) and "leader" in roles.values() and has_synchronous == (self.mode != "async")
 
