@@ -68,19 +68,20 @@ impl Purchase {
     }
 }
 
-/// The short values of an order.
+/// The short values of an order. The lines of several books have copies, costs and total.
 pub(crate) fn numbers(purchase: &Purchase, zone: &TimeZone) -> Vec<(&'static str, String)> {
     let sent = &purchase.sent;
     let receipt = match &purchase.state {
         OrderState::Sold(receipt) => Some(receipt),
         _ => None,
     };
-    let mut numbers = vec![("Copies", sent.copies().to_string())];
+    let mut numbers = Vec::new();
     if let [line] = &sent.lines[..] {
+        numbers.push(("Copies", sent.copies().to_string()));
         let cost = receipt.and_then(|receipt| receipt.lines.first()?.cost).or(line.cost);
         numbers.extend(cost.map(|cost| ("Cost", format::amount(cost.cents()))));
+        numbers.push(("Total", format::amount(purchase.total_cents())));
     }
-    numbers.push(("Total", format::amount(purchase.total_cents())));
     numbers.push(("Placed", format::date_time(sent.at, zone)));
     if let Some(receipt) = receipt {
         numbers.push(("Decided", format::date_time(receipt.at, zone)));
@@ -89,15 +90,15 @@ pub(crate) fn numbers(purchase: &Purchase, zone: &TimeZone) -> Vec<(&'static str
     numbers
 }
 
-/// The books, where the order was placed, and its id.
+/// The number of its only book, its id, and where it was placed.
 pub(crate) fn names(purchase: &Purchase) -> Vec<(&'static str, String)> {
     let sent = &purchase.sent;
-    let items: Vec<_> = sent.lines.iter().map(|line| line.item.to_string()).collect();
-    let mut names = vec![
-        (if items.len() > 1 { "Books" } else { "Book" }, items.join(", ")),
-        ("Order", sent.order.to_string()),
-        ("Shop", sanitized(&sent.shop)),
-    ];
+    let mut names = Vec::new();
+    if let [line] = &sent.lines[..] {
+        names.push(("Book", line.item.to_string()));
+    }
+    names.push(("Order", sent.order.to_string()));
+    names.push(("Shop", sanitized(&sent.shop)));
     if let Some(store) = sent.store {
         names.push(("Store", store.to_string()));
     }

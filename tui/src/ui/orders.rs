@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, padded, skip_rows};
 use super::input;
-use crate::app::receipt_text::{self, ShownLine};
+use crate::app::receipt_text;
 use crate::app::{Breakpoint, OrderColumn, OrderState, Purchase, Target};
 use crate::columns::{Need, STAYS, fill, wanted};
 use crate::format;
@@ -177,7 +177,7 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect) {
     lines.extend(outcome(canvas, purchase, width));
     lines.push(Line::default());
     if purchase.sent.lines.len() > 1 {
-        lines.extend(book_lines(canvas, &purchase.lines(), width));
+        lines.extend(book_lines(canvas, purchase, width));
         lines.push(Line::default());
     }
     let numbers = receipt_text::numbers(purchase, &app.zone);
@@ -199,18 +199,19 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.layout.receipt = canvas.scrolled_panel(area, "Receipt", focused, &lines, scroll);
 }
 
-/// A line or more for each book: copies, cost, amount and title. Where there is little room the cost goes; a long title is
-/// broken.
-pub(super) fn book_lines(canvas: &Canvas<'_>, books: &[ShownLine], width: usize) -> Vec<Line<'static>> {
+/// A line or more for each book: copies, cost, amount and title; then their total. Where there is little room the cost goes;
+/// a long title is broken.
+fn book_lines(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) -> Vec<Line<'static>> {
     let (palette, glyphs) = (canvas.palette(), canvas.glyphs());
     let amount = |cents: Option<u64>| cents.map(format::amount).unwrap_or_default();
-    let cells: Vec<_> = books
-        .iter()
-        .map(|book| {
-            let cost = book.cost.map(|cost| u64::from(cost.cents()));
-            [book.quantity.to_string(), amount(cost), amount(book.cents)]
-        })
-        .collect();
+    let books = purchase.lines();
+    let cells = books.iter().map(|book| {
+        let cost = book.cost.map(|cost| u64::from(cost.cents()));
+        [book.quantity.to_string(), amount(cost), amount(book.cents)]
+    });
+    let total = format::amount(purchase.total_cents());
+    let total = [purchase.sent.copies().to_string(), String::new(), total];
+    let cells: Vec<_> = cells.chain([total]).collect();
     let widest = |column: usize| {
         cells
             .iter()
@@ -220,33 +221,29 @@ pub(super) fn book_lines(canvas: &Canvas<'_>, books: &[ShownLine], width: usize)
     };
     let [copies, cost, cents] = [0, 1, 2].map(widest);
     let all = copies + cost + cents + 3 + 2 * GAP;
-    let cost = if all + TITLE_COLUMNS_MIN > width && cents > 0 {
-        0
-    } else {
-        cost
-    };
+    let cost = if all + TITLE_COLUMNS_MIN > width { 0 } else { cost };
     let lead = |[number, unit, sum]: &[String; 3]| {
         let mut lead = format::align_right(number, copies);
         if cost > 0 {
-            lead += &format!(" {} {}", glyphs.times, format::align_right(unit, cost));
+            let times = if unit.is_empty() { " " } else { glyphs.times };
+            lead += &format!(" {times} {}", format::align_right(unit, cost));
         }
-        if cents > 0 {
-            lead += &format!("{}{}", " ".repeat(GAP), format::align_right(sum, cents));
-        }
-        lead + &" ".repeat(GAP)
+        let gap = " ".repeat(GAP);
+        format!("{lead}{gap}{}{gap}", format::align_right(sum, cents))
     };
+    let texts = books.into_iter().map(|book| match book.refused {
+        Some(why) => (format!("{} ({why})", book.title), palette.warn, palette.text),
+        None => (book.title, palette.strong, palette.text),
+    });
+    let total = ("Total".to_owned(), palette.dim, palette.strong);
     let mut lines = Vec::new();
-    for (book, cells) in books.iter().zip(&cells) {
+    for ((title, style, numbers), cells) in texts.chain([total]).zip(&cells) {
         let lead = lead(cells);
         let columns = format::width(&lead);
-        let (title, style) = match &book.refused {
-            Some(why) => (format!("{} ({why})", book.title), palette.warn),
-            None => (book.title.clone(), palette.strong),
-        };
         let leads = iter::once(lead).chain(iter::repeat(" ".repeat(columns)));
         let titles = canvas.wrapped(&title, width.saturating_sub(columns), usize::MAX, style);
         lines.extend(leads.zip(titles).map(|(lead, title)| {
-            let mut line = Line::from(Span::styled(lead, palette.text));
+            let mut line = Line::from(Span::styled(lead, numbers));
             line.push_span(Span::styled(title.to_string(), style));
             line
         }));
