@@ -18,6 +18,14 @@ pub(crate) fn thousands(number: impl TryInto<u64>) -> String {
     }
 }
 
+/// How many copies a shop has: `1,284` or `none`.
+pub(crate) fn stock(copies: u32) -> String {
+    match copies {
+        0 => "none".to_owned(),
+        some => thousands(some),
+    }
+}
+
 /// An amount of money: `1,234.50`.
 pub(crate) fn amount(cents: impl Into<u64>) -> String {
     let cents = cents.into();

@@ -12,6 +12,9 @@ use crate::basket_file::{BasketChange, BasketLine, SavedBasket};
 use crate::format;
 use crate::journal::SentLine;
 
+/// A stock that has changed is shown if the order leaves at most so many copies; an ample one changes all the time.
+const SCARCE_COPIES: u32 = 10;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Basket {
     /// What the file keeps.
@@ -107,39 +110,54 @@ impl Basket {
         }
     }
 
-    /// Whether too few copies are left of a book, or a book is gone.
-    pub(crate) fn is_short(&self, books: &Books) -> bool {
-        let mut states = self.lines().iter().map(|line| self.state(line, books));
-        states.any(|state| matches!(state, LineState::Short(_) | LineState::Gone))
+    /// The rows and books of which too few copies are left, or which are gone.
+    pub(crate) fn short_lines(&self, books: &Books) -> impl Iterator<Item = (usize, ItemNumber)> {
+        let is_short =
+            move |line: &BasketLine| matches!(self.state(line, books), LineState::Short(_) | LineState::Gone);
+        let lines = self.lines().iter().enumerate();
+        lines.filter_map(move |(row, line)| is_short(line).then_some((row, line.item)))
     }
 
-    /// The first line that cannot be bought, with the reason.
-    pub(crate) fn obstacle(&self, books: &Books) -> Option<String> {
-        self.lines().iter().find_map(|line| {
-            let title = shown_title(line, books);
-            Some(match self.state(line, books) {
-                LineState::Ready => return None,
-                LineState::Short(0) => format!("none are left of {title}"),
-                LineState::Short(stock) => format!("only {} left of {title}", format::thousands(stock)),
-                LineState::Gone => format!("{title} has left the catalog"),
-                LineState::Loading => format!("{title} is still being loaded"),
-                LineState::Failed => format!("the shop did not answer for {title}"),
-            })
+    pub(crate) fn is_short(&self, books: &Books) -> bool {
+        self.short_lines(books).next().is_some()
+    }
+
+    /// Why a line cannot be bought. The line itself names the book.
+    pub(crate) fn obstacle(&self, books: &Books) -> Option<&'static str> {
+        self.lines().iter().find_map(|line| match self.state(line, books) {
+            LineState::Ready => None,
+            LineState::Short(_) => Some("too few copies are left of a book"),
+            LineState::Gone => Some("a book has left the catalog"),
+            LineState::Loading => Some("a book is still being loaded"),
+            LineState::Failed => Some("the shop did not answer for a book"),
         })
     }
 
-    /// What has changed since the line was put in: the price, and the stock where enough is left.
-    pub(crate) fn changes(&self, line: &BasketLine, books: &Books) -> Vec<String> {
-        let Some(book) = books.get(line.item) else {
-            return Vec::new();
+    /// What keeps a line from being bought, and what has changed since it was put in: its price, and a stock of which the
+    /// order leaves little.
+    pub(crate) fn notes(&self, line: &BasketLine, books: &Books) -> Vec<String> {
+        let state = self.state(line, books);
+        let obstacle = match state {
+            LineState::Ready => None,
+            LineState::Short(0) => Some("none left".to_owned()),
+            LineState::Short(stock) => Some(format!("only {} left", format::thousands(stock))),
+            LineState::Gone => Some("left the catalog".to_owned()),
+            LineState::Loading => Some("being loaded".to_owned()),
+            LineState::Failed => Some("no answer".to_owned()),
         };
-        let cost = line.cost.filter(|cost| *cost != book.cost);
-        let stock = line.stock.map(common::Stock::get);
-        let stock = stock.filter(|_| self.state(line, books) == LineState::Ready);
-        let stock = stock.filter(|stock| Some(*stock) != books.stock(line.item));
-        let cost = cost.map(|cost| format!("was {}", format::amount(cost.cents())));
-        let stock = stock.map(|stock| format!("{} in stock before", format::thousands(stock)));
-        cost.into_iter().chain(stock).collect()
+        let cost = line.cost.zip(books.get(line.item));
+        let cost = cost.filter(|(before, book)| *before != book.cost);
+        let cost = cost.map(|(before, _)| format!("was {}", format::amount(before.cents())));
+        let stock = line.stock.map(common::Stock::get).zip(books.stock(line.item));
+        let stock = stock.filter(|(before, now)| {
+            let left = now.saturating_sub(line.quantity.get());
+            state == LineState::Ready && before != now && left <= SCARCE_COPIES
+        });
+        let stock = stock.map(|(before, now)| {
+            let [before, now] = [before, now].map(format::stock);
+            format!("{now} left, {before} before")
+        });
+        obstacle.into_iter().chain(cost).chain(stock).collect()
     }
 
     /// Puts copies of a book in, at least so many in all or so many more.

@@ -61,7 +61,8 @@ impl App {
         if !self.overlays.iter().any(|overlay| matches!(overlay, Overlay::Basket)) {
             self.overlays.push(Overlay::Basket);
         }
-        self.basket.select(self.basket.selected);
+        let short = self.basket.short_lines(&self.books).next();
+        self.basket.select(short.map_or(self.basket.selected, |(row, _)| row));
         let mut effects = vec![Effect::ReadBasket];
         effects.extend(self.load_basket_books(false));
         effects
@@ -129,7 +130,7 @@ impl App {
         if self.basket.order().is_some() {
             return Some("its order is still pending".to_owned());
         }
-        self.basket.obstacle(&self.books)
+        self.basket.obstacle(&self.books).map(str::to_owned)
     }
 
     /// Follows the order that buys the basket: once it is sold, its copies leave the basket.
@@ -153,9 +154,13 @@ impl App {
         vec![self.save_basket()]
     }
 
-    /// The books of the basket for which the dialog's order was refused.
-    pub(crate) fn refused_books(&self, dialog: &BuyDialog) -> Vec<ItemNumber> {
+    /// The books of the basket that the dialog offers to remove: those for which its order was refused, and before it is
+    /// confirmed those of which too few copies are left.
+    pub(crate) fn removable_books(&self, dialog: &BuyDialog) -> Vec<ItemNumber> {
         let is_basket = matches!(dialog.goods, Goods::Basket { .. });
+        if is_basket && !dialog.confirmed {
+            return self.basket.short_lines(&self.books).map(|(_, item)| item).collect();
+        }
         let purchase = self.orders.find(dialog.order).filter(|_| is_basket);
         let Some((OrderState::NotSold(not_sold), sent)) = purchase.map(|order| (&order.state, &order.sent)) else {
             return Vec::new();

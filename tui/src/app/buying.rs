@@ -116,6 +116,7 @@ impl App {
         let now = self.now.elapsed;
         // A key that opens the dialog never confirms, even if the configuration chose `y` for it.
         let opens = self.keymap.command(key) == Some(Command::Buy);
+        let removable = self.offered_removals();
         let Some(dialog) = self.buy_dialog() else {
             return Vec::new();
         };
@@ -123,19 +124,21 @@ impl App {
             return Vec::new();
         }
         if dialog.confirmed {
-            return self.handle_outcome_key(key);
+            return self.handle_outcome_key(key, &removable);
         }
         match key.key {
             Key::Esc | Key::Char('q' | 'n') => return self.close_dialog(),
+            Key::Char('x') if !key.repeat => return self.remove_offered(&removable),
             Key::Char('y') | Key::Enter if key.repeat || opens => {}
             Key::Char('y') => return self.confirm(Some(key.key)),
             Key::Enter => match dialog.field {
                 DialogField::Cancel => return self.close_dialog(),
                 DialogField::Buy => return self.confirm(Some(key.key)),
+                DialogField::Remove => return self.remove_offered(&removable),
                 DialogField::Quantity => {}
             },
-            Key::Tab | Key::Right | Key::Char('l') => dialog.next_field(),
-            Key::BackTab | Key::Left | Key::Char('h') => dialog.previous_field(),
+            Key::Tab | Key::Right | Key::Char('l') => dialog.move_focus(true, !removable.is_empty()),
+            Key::BackTab | Key::Left | Key::Char('h') => dialog.move_focus(false, !removable.is_empty()),
             _ => {
                 if dialog.copies_mut().is_some_and(|copies| change_copies(copies, key.key)) {
                     dialog.error = None;
@@ -146,48 +149,60 @@ impl App {
     }
 
     /// A key of the dialog after its order was confirmed: closes it, or removes the books for which the basket was refused.
-    fn handle_outcome_key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        let Some(Overlay::Buy(dialog)) = self.overlays.last() else {
+    fn handle_outcome_key(&mut self, key: KeyEvent, removable: &[ItemNumber]) -> Vec<Effect> {
+        let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() else {
             return Vec::new();
         };
         let purchase = self.orders.find(dialog.order);
         let is_pending = purchase.is_some_and(|purchase| purchase.state.is_pending());
-        let field = dialog.field;
-        let refused = self.refused_books(dialog);
         match key.key {
-            Key::Esc | Key::Char('q') => return self.close_dialog(),
-            Key::Char('x') if !refused.is_empty() && !key.repeat => return self.remove_refused(&refused),
-            Key::Enter | Key::Char(' ') if !is_pending && !key.repeat => match field {
-                DialogField::Buy if !refused.is_empty() => return self.remove_refused(&refused),
-                _ => return self.close_dialog(),
+            Key::Esc | Key::Char('q') => self.close_dialog(),
+            Key::Char('x') if !key.repeat => self.remove_offered(removable),
+            Key::Enter | Key::Char(' ') if !is_pending && !key.repeat => match dialog.field {
+                DialogField::Remove => self.remove_offered(removable),
+                _ => self.close_dialog(),
             },
             Key::Tab | Key::BackTab | Key::Left | Key::Right | Key::Char('h' | 'l') => {
-                if let Some(dialog) = self.buy_dialog().filter(|_| !refused.is_empty()) {
-                    dialog.next_field();
-                }
+                dialog.move_focus(true, !removable.is_empty());
+                Vec::new()
             }
-            _ => {}
+            _ => Vec::new(),
         }
-        Vec::new()
     }
 
-    /// Removes books from the basket, and closes the dialog over it.
-    fn remove_refused(&mut self, refused: &[ItemNumber]) -> Vec<Effect> {
-        let effects = self.remove_from_basket(refused);
+    /// The books that the topmost dialog offers to remove from the basket.
+    fn offered_removals(&self) -> Vec<ItemNumber> {
+        match self.overlays.last() {
+            Some(Overlay::Buy(dialog)) => self.removable_books(dialog),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Removes books from the basket, if there are any, and closes the dialog over it.
+    fn remove_offered(&mut self, removable: &[ItemNumber]) -> Vec<Effect> {
+        if removable.is_empty() {
+            return Vec::new();
+        }
+        let effects = self.remove_from_basket(removable);
         self.close_dialog();
         effects
     }
 
     pub(super) fn handle_dialog_click(&mut self, field: DialogField) -> Vec<Effect> {
+        let removable = self.offered_removals();
         let Some(dialog) = self.buy_dialog() else {
             return Vec::new();
         };
+        // The last frame may have shown a button that has gone.
+        if !dialog.fields(!removable.is_empty()).any(|shown| shown == field) {
+            return Vec::new();
+        }
         dialog.field = field;
-        match (field, dialog.confirmed) {
-            (DialogField::Cancel, _) => self.close_dialog(),
-            (DialogField::Buy, false) => self.confirm(None),
-            (DialogField::Buy, true) => self.handle_outcome_key(KeyEvent::plain(Key::Char('x'))),
-            (DialogField::Quantity, _) => Vec::new(),
+        match field {
+            DialogField::Cancel => self.close_dialog(),
+            DialogField::Buy => self.confirm(None),
+            DialogField::Remove => self.remove_offered(&removable),
+            DialogField::Quantity => Vec::new(),
         }
     }
 

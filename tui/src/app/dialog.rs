@@ -45,8 +45,9 @@ pub(crate) struct Copies {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DialogField {
     Cancel,
-    /// Buys; once that was refused for some lines of the basket, removes them.
     Buy,
+    /// Removes the books that cannot be bought from the basket.
+    Remove,
     Quantity,
 }
 
@@ -66,20 +67,30 @@ impl BuyDialog {
         }
     }
 
-    /// Moves the focus to the next field; the basket's copies are changed in the basket.
-    pub(super) fn next_field(&mut self) {
-        self.field = match self.field {
-            DialogField::Cancel => DialogField::Buy,
-            DialogField::Buy if self.book().is_some() && !self.confirmed => DialogField::Quantity,
-            DialogField::Buy | DialogField::Quantity => DialogField::Cancel,
+    /// The fields in the order in which the focus moves; the basket's copies are changed in the basket. A field that has
+    /// the focus stays.
+    pub(crate) fn fields(&self, can_remove: bool) -> impl Iterator<Item = DialogField> {
+        let has = move |field: &DialogField| match field {
+            DialogField::Cancel => true,
+            DialogField::Buy => !self.confirmed,
+            DialogField::Remove => can_remove || self.field == DialogField::Remove,
+            DialogField::Quantity => self.book().is_some() && !self.confirmed,
         };
+        let all = [
+            DialogField::Cancel,
+            DialogField::Buy,
+            DialogField::Remove,
+            DialogField::Quantity,
+        ];
+        all.into_iter().filter(has)
     }
 
-    pub(super) fn previous_field(&mut self) {
-        self.next_field();
-        if self.book().is_some() && !self.confirmed {
-            self.next_field();
-        }
+    /// Moves the focus to the next field, or to the one before.
+    pub(super) fn move_focus(&mut self, forward: bool, can_remove: bool) {
+        let fields: Vec<_> = self.fields(can_remove).collect();
+        let at = fields.iter().position(|field| *field == self.field).unwrap_or(0);
+        let step = if forward { 1 } else { fields.len() - 1 };
+        self.field = fields.into_iter().cycle().nth(at + step).unwrap_or(DialogField::Cancel);
     }
 }
 

@@ -27,12 +27,13 @@ impl App {
         };
         match self.overlays.last() {
             Some(Overlay::Buy(dialog)) if dialog.confirmed => {
-                let remove = (!self.refused_books(dialog).is_empty()).then(|| fixed("x", "remove", None));
+                let remove = (!self.removable_books(dialog).is_empty()).then(|| fixed("x", "remove", None));
                 let close = fixed("Esc", "close", Some(Command::Close));
                 remove.into_iter().chain([close]).collect()
             }
             Some(Overlay::Buy(dialog)) => {
                 let ready = self.buy_disabled_reason(dialog).is_none();
+                let remove = (!self.removable_books(dialog).is_empty()).then(|| fixed("x", "remove", None));
                 let copies = [fixed("+ -", "copies", None), fixed("0-9", "number", None)];
                 let buttons = [
                     Hint {
@@ -43,7 +44,7 @@ impl App {
                     fixed("Tab", "next", None),
                 ];
                 let copies = copies.into_iter().filter(|_| dialog.book().is_some());
-                buttons.into_iter().chain(copies).collect()
+                buttons.into_iter().chain(remove).chain(copies).collect()
             }
             Some(Overlay::Basket) => {
                 let close = fixed("Esc", "close", Some(Command::Close));

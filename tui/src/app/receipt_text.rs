@@ -35,7 +35,7 @@ impl Purchase {
             let refused = not_sold.and_then(|not_sold| {
                 let short = not_sold.short.iter().find(|line| line.item == sent.item)?;
                 Some(match not_sold.reason {
-                    NotSoldReason::SoldOut => format!("{} left", short.stock),
+                    NotSoldReason::SoldOut => format!("{} left", format::stock(short.stock.get())),
                     _ => "not in the shop".to_owned(),
                 })
             });

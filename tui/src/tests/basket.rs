@@ -61,6 +61,18 @@ fn with_cost(item: u64, cents: u64, seq: u64) -> Event {
     }
 }
 
+/// A click on a text of the screen.
+fn click_on(shop: &mut Fixture, text: &str) -> Event {
+    let screen = shop.screen();
+    let mut lines = screen.lines().enumerate();
+    let (row, before) = lines
+        .find_map(|(row, line)| Some((row, line.split_once(text)?.0)))
+        .unwrap();
+    let [column, row] = [crate::format::width(before), row].map(|at| u16::try_from(at).unwrap());
+    let action = MouseAction::Click;
+    Event::Input(InputEvent::Mouse(MouseEvent { column, row, action }))
+}
+
 fn is_at_basket(shop: &Fixture) -> bool {
     matches!(shop.app.overlays[..], [Overlay::Basket])
 }
@@ -76,16 +88,8 @@ fn a_puts_a_copy_in_and_the_header_shows_copies_and_total() {
     assert_eq!(lines(&shop.written_basket()), [(1, 2), (2, 1)]);
     shop.press("2");
     shop.assert_shows("basket 3 · 100.00");
-    let header = shop.screen();
-    let (row, line) = header
-        .lines()
-        .enumerate()
-        .find(|(_, line)| line.contains("basket 3"))
-        .unwrap();
-    let column = line.split("basket 3").next().unwrap().chars().count();
-    let [column, row] = [column, row].map(|at| u16::try_from(at).unwrap());
-    let action = MouseAction::Click;
-    shop.send(Event::Input(InputEvent::Mouse(MouseEvent { column, row, action })));
+    let click = click_on(&mut shop, "basket 3");
+    shop.send(click);
     assert!(is_at_basket(&shop), "a click on it opens the basket");
 }
 
@@ -132,7 +136,7 @@ fn copies_are_changed_and_lines_removed() {
     }
     shop.assert_shows("basket 5 · 200.00");
     shop.press("Delete");
-    shop.assert_shows("The basket is empty. In the shop (1), a puts");
+    shop.assert_shows("The basket is empty. In the shop (1), a adds a book.");
     shop.press("b");
     assert!(is_at_basket(&shop) && shop.sent().is_empty());
     shop.press("B");
@@ -146,7 +150,7 @@ fn stock_and_prices_are_live_and_what_is_missing_is_marked() {
     shop.moved(1, 1, -399, 41);
     shop.assert_shows("only 1 left");
     shop.assert_shows("! How to get");
-    shop.assert_shows("Cannot check out: only 1 left of How to get");
+    shop.assert_shows("Cannot check out: too few copies are left of a book.");
     shop.assert_shows("! basket 3 · 100.00");
     shop.press("b y");
     assert!(shop.sent().is_empty());
@@ -156,7 +160,7 @@ fn stock_and_prices_are_live_and_what_is_missing_is_marked() {
     shop.assert_shows("was 40.00");
     shop.assert_shows("basket 2 · 75.00");
     shop.press("b");
-    shop.assert_shows("was 40.00: RPCs for Dummies");
+    shop.assert_shows("45.00  1  45.00  was 40.00");
     shop.press("y");
     assert_eq!(shop.sent().len(), 1);
 }
@@ -244,7 +248,8 @@ fn the_basket_is_one_order_that_the_file_names_before_it_is_sent() {
 fn a_bought_basket_is_empty_and_closes_with_its_dialog() {
     let (mut shop, sent) = checked_out();
     shop.answer_buy(sent.order, Ok(receipt_of(sent.order, &[(1, 2), (2, 1)], 41)));
-    shop.assert_shows("3 copies for 100.00");
+    shop.assert_shows("Total     100.00 for 3 copies");
+    shop.assert_shows("Order     0190b6d5");
     shop.assert_shows("Bought for 100.00: 2 books");
     shop.pass(1_500);
     shop.press("Enter");
@@ -274,7 +279,7 @@ fn after_sold_out_the_short_lines_are_offered_for_removal() {
         let (mut shop, sent) = checked_out();
         shop.answer_buy(sent.order, Err(too_few(&[(2, 0, 1)])));
         assert_eq!(in_basket(&shop), [(1, 2), (2, 1)], "nothing was bought");
-        shop.assert_shows("0 left: RPCs for Dummies");
+        shop.assert_shows("none left: RPCs for Dummies");
         shop.assert_shows("Remove what cannot be bought from the basket?");
         shop.pass(1_500);
         shop.press(keys);
@@ -340,19 +345,114 @@ fn after_a_restart_the_order_of_the_basket_is_looked_up_and_never_sent_again() {
 }
 
 #[test]
-fn a_basket_of_earlier_shows_prices_and_stocks_that_have_changed() {
+fn a_basket_of_earlier_shows_prices_that_have_changed_and_stocks_that_are_scarce_now() {
     let saved = SavedBasket {
-        lines: vec![saved_line(2, 1, "35", 480), saved_line(4, 100, "150", 500)],
+        lines: vec![
+            saved_line(2, 1, "35", 480),
+            saved_line(5, 2, "12", 13),
+            saved_line(7, 1, "1234.56", 9),
+        ],
         checkout: None,
     };
     let mut shop = restarted(saved, None);
     shop.resize(120, 30);
+    for keys in ["B", "b"] {
+        shop.press(keys);
+        shop.assert_shows("was 35.00");
+        shop.assert_shows("was 12.00, 12 left, 13 before");
+        shop.assert_hides("9 before");
+        shop.assert_hides("480 before");
+        shop.assert_shows("RPCs for Dummies");
+        shop.assert_hides("Saved");
+    }
+    // One copy less leaves 11.
+    shop.press("Esc Down -");
+    shop.assert_hides("13 before");
+}
+
+/// A basket of a copy of each of `books`; two are left of each, and of the last book none.
+fn many(books: u64, columns: u16, rows: u16) -> Fixture {
+    let lines = (101..=100 + books).map(|item| saved_line(item, 1, "10", 2)).collect();
+    let mut shop = restarted(SavedBasket { lines, checkout: None }, None);
+    for item in 101..=100 + books {
+        let stock = if item == 100 + books { 0 } else { 2 };
+        let book = super::catalog::book(item, &format!("Book {item}."), None, "t", 1_000, stock);
+        shop.send(Event::BookLoaded {
+            item: book.item,
+            result: Ok(book),
+        });
+    }
+    shop.resize(columns, rows);
+    shop
+}
+
+#[test]
+fn the_checkout_lists_the_lines_and_first_those_with_notes_if_not_all_fit() {
+    for (columns, rows, shown) in [(120, 36, 20), (80, 24, 16), (60, 20, 12)] {
+        let mut shop = many(20, columns, rows);
+        shop.press("B b");
+        let screen = shop.screen();
+        assert_eq!(screen.matches("Book 1").count(), shown, "{screen}");
+        assert!(
+            screen.contains("! Book 120.") && screen.contains("none left"),
+            "{screen}"
+        );
+        assert_eq!(
+            screen.contains(&format!("and {} more", 20 - shown)),
+            shown < 20,
+            "{screen}"
+        );
+        assert!(screen.contains("20 books") && screen.contains("200.00"), "{screen}");
+    }
+}
+
+#[test]
+fn the_basket_opens_on_the_first_short_line() {
+    let mut shop = many(20, 80, 24);
     shop.press("B");
-    shop.assert_shows("was 35.00, 480 in stock before");
-    shop.assert_shows("RPCs for Dummies");
-    shop.assert_hides("Saved 2");
-    shop.press("b");
-    shop.assert_shows("was 35.00, 480 in stock before: RPCs for");
+    shop.assert_shows("▌! Book 120.");
+}
+
+#[test]
+fn a_line_that_gets_short_while_the_checkout_is_open_is_offered_for_removal() {
+    for keys in ["x", "Tab Tab Enter", "S-Tab Enter"] {
+        let mut shop = filled();
+        shop.press("B b");
+        shop.assert_hides("Remove");
+        shop.moved(2, 0, -500, 41);
+        shop.assert_shows("Cannot buy: too few copies are left of a book.");
+        shop.assert_shows("Buy y     Remove x");
+        shop.press("y");
+        shop.press("Tab Enter S-Tab");
+        assert!(shop.sent().is_empty());
+        shop.press(keys);
+        assert!(is_at_basket(&shop), "{keys}");
+        assert_eq!(lines(&shop.written_basket()), [(1, 2)]);
+    }
+}
+
+#[test]
+fn a_stock_that_returns_makes_no_purchase_of_a_removal() {
+    let mut shop = filled();
+    shop.press("B b");
+    shop.moved(2, 0, -500, 41);
+    shop.press("Tab Tab");
+    shop.moved(2, 5, 5, 42);
+    shop.press("Enter x");
+    assert!(shop.sent().is_empty());
+    assert_eq!(in_basket(&shop), [(1, 2), (2, 1)]);
+    shop.press("Tab Enter");
+    assert!(is_at_basket(&shop), "the focus went on to Cancel");
+}
+
+#[test]
+fn a_click_on_a_button_that_has_gone_does_nothing() {
+    let mut shop = filled();
+    shop.press("B b");
+    let click = click_on(&mut shop, "Buy y");
+    shop.press("y");
+    shop.send(click);
+    assert_eq!(shop.sent().len(), 1);
 }
 
 #[test]
@@ -435,7 +535,7 @@ fn a_refused_order_of_several_names_the_lines_in_orders() {
     shop.press("Esc Esc 2");
     let state = &shop.app.orders.find(sent.order).unwrap().state;
     assert!(matches!(state, OrderState::NotSold(not_sold) if not_sold.short.len() == 1));
-    shop.assert_shows("RPCs for Dummies (0 left)");
+    shop.assert_shows("RPCs for Dummies (none left)");
     shop.assert_shows("Too few copies were left of a book.");
 }
 

@@ -241,6 +241,10 @@ fn the_basket() {
         fill_basket(shop);
         shop.press("B - b");
     });
+    in_all_sizes("checkout_short", |shop| {
+        fill_basket(shop);
+        shop.press("B b");
+    });
     in_all_sizes("checkout_sold_out", |shop| {
         fill_basket(shop);
         shop.press("B - b y");

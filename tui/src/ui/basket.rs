@@ -1,64 +1,63 @@
-//! The basket, and what its dialogs show of it.
+//! The basket, and the table of its lines, which its checkout shows too.
 
 use ratatui::layout::HorizontalAlignment::{Left, Right};
 use ratatui::layout::{Margin, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, first_rows, middle, skip_rows};
+use super::canvas::{Canvas, first_rows, fit_rows, middle, skip_rows};
 use crate::app::basket::{LineState, shown_title};
 use crate::app::{Command, Target};
 use crate::basket_file::BasketLine;
-use crate::columns::{Need, STAYS, fill, wanted};
+use crate::columns::{Need, STAYS, fill, total, wanted};
 use crate::format;
+use crate::theme::Palette;
 
 /// The blanks between two columns.
 const GAP: usize = 2;
-/// Title, cost, copies, amount, stock, and what has changed or is missing.
+/// Title and its mark, cost, copies, amount, stock, and what has changed or is missing.
 const NEEDS: [Need; 6] = [
-    Need::Text { min: 12, rank: STAYS },
+    Need::Text { min: 14, rank: STAYS },
     Need::Whole { rank: 2 },
     Need::Keep,
     Need::Keep,
     Need::Whole { rank: 3 },
     Need::Whole { rank: 1 },
 ];
+const STOCK: usize = 4;
 const NOTES: usize = 5;
-/// The most rows of the sentences under the table.
-const SENTENCE_ROWS: usize = 2;
+/// The least width of the popup: numbers seldom change it.
+const COLUMNS_MIN: usize = 60;
+/// The cells before a title: the marker of the selection, the mark of a line that cannot be bought, and a blank.
+const INDENT: usize = 3;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect) {
     let app = canvas.app;
     let (basket, palette) = (&app.basket, canvas.palette());
-    let columns = 104.min(within.width);
-    let width = usize::from(columns.saturating_sub(4));
     let lines = basket.lines();
     if lines.is_empty() {
-        let advice = match &basket.available {
-            Ok(()) => {
-                let add = app.keymap.first_key(Command::Add);
-                format!("The basket is empty. In the shop (1), {add} puts a copy of the selected book into it.")
-            }
-            Err(why) => format!("The basket cannot be used: {why}."),
-        };
-        let rows: Vec<_> = canvas.wrapped(&advice, width, 6, palette.dim).collect();
-        let area = middle(within, columns, format::cells(rows.len()) + 2);
-        let inner = canvas.popup(area, "Basket", Line::default());
-        return canvas.lines(inner.inner(Margin::new(1, 0)), &rows);
+        return draw_empty(canvas, within);
     }
-    let cells: Vec<_> = lines
-        .iter()
-        .enumerate()
-        .map(|(row, line)| cells(canvas, row, line))
-        .collect();
-    let names = ["Title", "Cost", canvas.glyphs().times, "Total", "Stock", ""].map(Line::from);
-    // One cell for the marker, one at the end.
-    let room = usize::from(columns).saturating_sub(4);
-    let widths = fill(wanted(NEEDS, cells.iter().chain([&names]), Line::width), GAP, room);
-    let foot = foot(canvas, width, widths[NOTES] == 0);
+    let table = Table::new(canvas, within.width, Some(basket.selected));
+    let why = app.checkout_disabled_reason();
+    let why = why.map(|why| {
+        sentence(
+            canvas,
+            table.columns,
+            &format!("Cannot check out: {why}."),
+            palette.warn,
+        )
+    });
+    let hidden_notes = table.rows.get(basket.selected).map(|row| row.notes.clone());
+    let sentences: Vec<_> = hidden_notes.into_iter().chain(why).flatten().collect();
+    let mut foot = vec![Line::default(), table.total];
+    foot.extend((!sentences.is_empty()).then(Line::default));
+    foot.extend(sentences);
     let rows = format::cells(lines.len() + foot.len());
-    let area = middle(within, columns, rows + 3);
-    let foot_rows = format::cells(foot.len()).min(area.height.saturating_sub(4));
-    let shown = area.height.saturating_sub(3 + foot_rows);
+    let area = middle(within, table.columns, rows + 3);
+    // A line and the total stay.
+    fit_rows(&mut foot, usize::from(area.height.saturating_sub(4)));
+    let shown = area.height.saturating_sub(3 + format::cells(foot.len()));
     let window = app
         .layout
         .basket
@@ -66,42 +65,136 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect) {
     canvas.layout.basket = window;
     let corner = canvas.position(window.first, usize::from(shown), lines.len());
     let inner = canvas.popup(area, "Basket", corner);
-    let alignments = [Left, Right, Right, Right, Right, Left];
-    let columns = std::array::from_fn(|column| (alignments[column], widths[column]));
-    let head = canvas.table_row(Span::raw(" "), &columns, GAP, names);
-    canvas.line(inner, &head.style(palette.dim));
+    canvas.line(inner, &table.head);
     let body = first_rows(skip_rows(inner, 1), shown);
-    for (row, (index, cells)) in body.rows().zip(cells.into_iter().enumerate().skip(window.first)) {
-        let marker = canvas.marker(index == basket.selected, true);
-        let line = canvas.table_row(marker, &columns, GAP, cells);
-        canvas.clickable_line(row, &line, Target::BasketLine(index));
+    for (area, (index, row)) in body.rows().zip(table.rows.iter().enumerate().skip(window.first)) {
+        canvas.clickable_line(area, &row.line, Target::BasketLine(index));
     }
-    let foot_area = skip_rows(inner, 1 + shown).inner(Margin::new(1, 0));
-    // The total stays.
-    canvas.lines(
-        foot_area,
-        foot.get(foot.len() - usize::from(foot_rows)..).unwrap_or_default(),
-    );
+    canvas.lines(skip_rows(inner, 1 + shown), &foot);
 }
 
-fn cells(canvas: &Canvas<'_>, row: usize, line: &BasketLine) -> [Line<'static>; 6] {
+fn draw_empty(canvas: &mut Canvas<'_>, within: Rect) {
+    let advice = match &canvas.app.basket.available {
+        Ok(()) => {
+            let add = canvas.app.keymap.first_key(Command::Add);
+            format!("The basket is empty. In the shop (1), {add} adds a book.")
+        }
+        Err(why) => format!("The basket cannot be used: {why}."),
+    };
+    let natural = format::width(&advice) + 4;
+    let columns = format::cells(natural.max(COLUMNS_MIN)).min(within.width);
+    let width = usize::from(columns.saturating_sub(4));
+    let rows: Vec<_> = canvas.wrapped(&advice, width, 6, canvas.palette().dim).collect();
+    let area = middle(within, columns, format::cells(rows.len()) + 2);
+    let inner = canvas.popup(area, "Basket", Line::default());
+    canvas.lines(inner.inner(Margin::new(1, 0)), &rows);
+}
+
+/// The lines of the basket, in rows that begin at the left edge of a popup.
+pub(super) struct Table {
+    /// The width of the popup.
+    pub(super) columns: u16,
+    pub(super) head: Line<'static>,
+    pub(super) rows: Vec<Row>,
+    pub(super) total: Line<'static>,
+}
+
+pub(super) struct Row {
+    line: Line<'static>,
+    is_noted: bool,
+    /// The notes, if their column has no room.
+    notes: Vec<Line<'static>>,
+}
+
+impl Table {
+    /// A table of at most `room` columns. The checkout selects no line, shows no stock, and keeps the costs where costs and
+    /// notes have no room beside each other.
+    pub(super) fn new(canvas: &Canvas<'_>, room: u16, selected: Option<usize>) -> Self {
+        let (basket, books, palette) = (&canvas.app.basket, &canvas.app.books, canvas.palette());
+        let lines = basket.lines();
+        let is_selected = |row| selected == Some(row);
+        let cells = lines.iter().enumerate();
+        let cells: Vec<_> = cells
+            .map(|(row, line)| cells_of(canvas, line, is_selected(row)))
+            .collect();
+        // The cell after the stock is for the arrow of a change.
+        let names = ["  Title", "Cost", canvas.glyphs().times, "Total", "Stock ", ""].map(Line::from);
+        let sums = [
+            Span::styled(format!("  {}", format::plural(lines.len(), "book")), palette.dim),
+            Span::default(),
+            Span::styled(basket.copies().to_string(), palette.text),
+            Span::styled(format::amount(basket.total_cents(books)), palette.strong),
+            Span::default(),
+            Span::default(),
+        ]
+        .map(Line::from);
+        let mut wanted = wanted(NEEDS, cells.iter().chain([&names, &sums]), Line::width);
+        if selected.is_none() {
+            wanted[STOCK].1 = 0;
+            wanted[NOTES].0 = Need::Whole { rank: 3 };
+        }
+        // The frame, the marker, and a cell at the end.
+        let around = 4;
+        let natural = total(wanted.iter().map(|(_, width)| *width), GAP) + around;
+        let columns = format::cells(natural.max(COLUMNS_MIN)).min(room);
+        let widths = fill(wanted, GAP, usize::from(columns).saturating_sub(around));
+        let alignments = [Left, Right, Right, Right, Right, Left];
+        let layout = std::array::from_fn(|column| (alignments[column], widths[column]));
+        let row = |marker, cells| canvas.table_row(marker, &layout, GAP, cells);
+        let rows = lines.iter().zip(cells).enumerate().map(|(index, (line, cells))| {
+            let notes = cells[NOTES].to_string();
+            let style = line_style(canvas, line, palette.text);
+            Row {
+                is_noted: !notes.is_empty(),
+                notes: match widths[NOTES] {
+                    0 => sentence(canvas, columns, &notes, style),
+                    _ => Vec::new(),
+                },
+                line: row(canvas.marker(is_selected(index), true), cells),
+            }
+        });
+        Self {
+            columns,
+            rows: rows.collect(),
+            head: row(Span::raw(" "), names).style(palette.dim),
+            total: row(Span::raw(" "), sums),
+        }
+    }
+}
+
+/// The lines with their notes in at most `rows_max` rows. If they need more, those with notes come first, and the last row says
+/// how many are left out.
+pub(super) fn fitted(mut lines: Vec<Row>, rows_max: usize, palette: &Palette) -> Vec<Line<'static>> {
+    let height = |row: &Row| 1 + row.notes.len();
+    let mut more = None;
+    if lines.iter().map(height).sum::<usize>() > rows_max {
+        lines.sort_by_key(|row| !row.is_noted);
+        let mut left = rows_max.saturating_sub(1);
+        let fits = |row: &&Row| left.checked_sub(height(row)).map(|rest| left = rest).is_some();
+        let left_out = lines.split_off(lines.iter().take_while(fits).count());
+        let text = format!("{}and {} more", " ".repeat(INDENT), left_out.len());
+        more = Some(Line::from(Span::styled(text, palette.dim)));
+    }
+    let lines = lines.into_iter();
+    lines
+        .flat_map(|row| [row.line].into_iter().chain(row.notes))
+        .chain(more)
+        .collect()
+}
+
+fn cells_of(canvas: &Canvas<'_>, line: &BasketLine, selected: bool) -> [Line<'static>; 6] {
     let (app, palette) = (canvas.app, canvas.palette());
     let (basket, books) = (&app.basket, &app.books);
-    let is_ready = basket.state(line, books) == LineState::Ready;
-    let style = match is_ready {
-        true => canvas.row_style(row == basket.selected, false),
-        false => palette.warn,
-    };
-    let mark = if is_ready { "" } else { "! " };
+    let style = line_style(canvas, line, canvas.row_style(selected, false));
+    let mark = if is_ready(canvas, line) { " " } else { "!" };
     let cost = books.get(line.item).map(|book| book.cost).or(line.cost);
     let change = canvas.stock_change(line.item);
     let stock_style = change.filter(|_| !app.reduced_motion).map_or(style, |(style, _)| style);
     let arrow = change.map_or(" ", |(_, arrow)| arrow);
-    let stock = books
-        .stock(line.item)
-        .map(|stock| format!("{}{arrow}", format::thousands(stock)));
+    let stock = books.stock(line.item);
+    let stock = stock.map(|stock| format!("{}{arrow}", format::stock(stock)));
     [
-        (format!("{mark}{}", shown_title(line, books)), style),
+        (format!("{mark} {}", shown_title(line, books)), style),
         (
             cost.map(|cost| format::amount(cost.cents())).unwrap_or_default(),
             palette.dim,
@@ -110,77 +203,27 @@ fn cells(canvas: &Canvas<'_>, row: usize, line: &BasketLine) -> [Line<'static>; 
         (basket.cents(line, books).map(format::amount).unwrap_or_default(), style),
         (stock.unwrap_or_default(), stock_style),
         (
-            notes(canvas, line).unwrap_or_default(),
-            if is_ready { palette.dim } else { palette.warn },
+            basket.notes(line, books).join(", "),
+            line_style(canvas, line, palette.text),
         ),
     ]
     .map(|(text, style)| Line::from(Span::styled(text, style)))
 }
 
-/// What keeps the line from being bought, and what has changed since it was put in.
-fn notes(canvas: &Canvas<'_>, line: &BasketLine) -> Option<String> {
-    let (basket, books) = (&canvas.app.basket, &canvas.app.books);
-    let obstacle = match basket.state(line, books) {
-        LineState::Ready => None,
-        LineState::Short(0) => Some("none left".to_owned()),
-        LineState::Short(stock) => Some(format!("only {} left", format::thousands(stock))),
-        LineState::Gone => Some("left the catalog".to_owned()),
-        LineState::Loading => Some("being loaded".to_owned()),
-        LineState::Failed => Some("no answer".to_owned()),
-    };
-    let notes: Vec<_> = obstacle.into_iter().chain(basket.changes(line, books)).collect();
-    (!notes.is_empty()).then(|| notes.join(", "))
+/// The style of a line that can be bought, or that of one that cannot.
+fn line_style(canvas: &Canvas<'_>, line: &BasketLine, ready: Style) -> Style {
+    match is_ready(canvas, line) {
+        true => ready,
+        false => canvas.palette().warn,
+    }
 }
 
-/// The lines that cannot be bought or have changed: first what it is, so that a long title is cut and no number.
-pub(super) fn noted_lines(canvas: &Canvas<'_>, width: usize) -> Vec<Vec<Line<'static>>> {
-    let (basket, books) = (&canvas.app.basket, &canvas.app.books);
-    let noted = basket.lines().iter().filter_map(|line| {
-        let text = format!("{}: {}", notes(canvas, line)?, shown_title(line, books));
-        let style = match basket.state(line, books) {
-            LineState::Ready => canvas.palette().text,
-            _ => canvas.palette().warn,
-        };
-        // In 40 columns the numbers alone may need more than one row.
-        Some(canvas.wrapped(&text, width, SENTENCE_ROWS, style).collect())
-    });
-    noted.collect()
+fn is_ready(canvas: &Canvas<'_>, line: &BasketLine) -> bool {
+    canvas.app.basket.state(line, &canvas.app.books) == LineState::Ready
 }
 
-/// The sentences under the table, and the total.
-fn foot(canvas: &Canvas<'_>, width: usize, notes_are_hidden: bool) -> Vec<Line<'static>> {
-    let (app, palette) = (canvas.app, canvas.palette());
-    let basket = &app.basket;
-    let selected = basket.lines().get(basket.selected).filter(|_| notes_are_hidden);
-    let notes = selected.and_then(|line| notes(canvas, line)).into_iter();
-    let notes = notes.flat_map(|notes| canvas.wrapped(&notes, width, SENTENCE_ROWS, palette.dim));
-    let why = app
-        .checkout_disabled_reason()
-        .map(|why| format!("Cannot check out: {why}."));
-    let why = why.into_iter();
-    let why = why.flat_map(|why| canvas.wrapped(&why, width, SENTENCE_ROWS, palette.warn));
-    let mut lines: Vec<_> = notes.chain(why).collect();
-    let total = format::amount(basket.total_cents(&app.books));
-    let copies = copies(canvas);
-    let room = width.saturating_sub(format::width(&total) + GAP);
-    let copies = if format::width(&copies) > room {
-        String::new()
-    } else {
-        copies
-    };
-    let blank = width.saturating_sub(format::width(&copies) + format::width(&total));
-    lines.push(Line::default());
-    lines.push(Line::from(vec![
-        Span::styled(copies, palette.dim),
-        Span::raw(" ".repeat(blank)),
-        Span::styled(total, palette.strong),
-    ]));
-    lines
-}
-
-/// How many copies of how many books it has.
-pub(super) fn copies(canvas: &Canvas<'_>) -> String {
-    let basket = &canvas.app.basket;
-    let copies = format::copies(basket.copies());
-    format!("{copies} of {}", format::plural(basket.lines().len(), "book"))
+/// A sentence under the titles of a popup of so many columns.
+pub(super) fn sentence(canvas: &Canvas<'_>, columns: u16, text: &str, style: Style) -> Vec<Line<'static>> {
+    let width = usize::from(columns).saturating_sub(3);
+    canvas.long_field("", INDENT, text, width, style).collect()
 }

@@ -166,10 +166,7 @@ fn cells(
         None => style,
     };
     let arrow = change.map_or(" ", |(_, arrow)| arrow);
-    let number = match stock {
-        0 => format!("none{arrow}"),
-        _ => format!("{}{arrow}", format::thousands(stock)),
-    };
+    let number = format!("{}{arrow}", format::stock(stock));
     let mut title = canvas.highlighted(&book.title, style, searcher.as_deref_mut());
     if is_elsewhere(canvas, book) {
         title.push_span(Span::styled(format!(" {} {}", canvas.glyphs().dot, book.topic), dim));

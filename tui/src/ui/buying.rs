@@ -5,41 +5,41 @@ use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::basket::{self, Table};
 use super::canvas::{Button, Canvas, fit_rows, middle, skip_rows};
-use super::{basket, orders};
-use crate::app::basket::shown_title;
+use super::orders;
 use crate::app::{BuyDialog, Copies, DialogField, Goods, OrderState, Target};
 use crate::format;
 
 const LABEL_COLUMNS: usize = 10;
 /// The most expensive order: `999,999,999.00`.
 const NUMBER_COLUMNS: usize = 14;
-/// The most lines of the basket that are named because they have changed.
-const NOTED_LINES_MAX: usize = 8;
+/// The blanks at the left and right edges; the rows of the basket have their own.
+const MARGIN: u16 = 2;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &BuyDialog) {
     let columns = 56.min(within.width);
     let width = usize::from(columns.saturating_sub(6));
-    let mut lines = if dialog.confirmed {
-        order_lines(canvas, dialog, width)
-    } else {
-        form_lines(canvas, dialog, width)
-    };
     // The buttons always stay.
-    fit_rows(&mut lines, usize::from(within.height.saturating_sub(3)));
+    let rows_max = usize::from(within.height.saturating_sub(3));
+    let (columns, margin, mut lines) = match &dialog.goods {
+        _ if dialog.confirmed => (columns, MARGIN, order_lines(canvas, dialog, width)),
+        Goods::Book { item, copies, loading } => {
+            let lines = book_lines(canvas, dialog, *item, copies, *loading, width);
+            (columns, MARGIN, lines)
+        }
+        Goods::Basket { .. } => {
+            let table = Table::new(canvas, within.width, None);
+            (table.columns, 0, basket_lines(canvas, dialog, table, rows_max))
+        }
+    };
+    fit_rows(&mut lines, rows_max);
     let rows = format::cells(lines.len()) + 3;
     let title = if dialog.book().is_some() { "Buy" } else { "Check out" };
     let inner = canvas.popup(middle(within, columns, rows), title, Line::default());
-    let inner = inner.inner(Margin::new(2, 0));
-    canvas.lines(inner, &lines);
-    buttons(canvas, skip_rows(inner, inner.height.saturating_sub(1)), dialog);
-}
-
-fn form_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line<'static>> {
-    match &dialog.goods {
-        Goods::Book { item, copies, loading } => book_lines(canvas, dialog, *item, copies, *loading, width),
-        Goods::Basket { .. } => basket_lines(canvas, dialog, width),
-    }
+    canvas.lines(inner.inner(Margin::new(margin, 0)), &lines);
+    let last = skip_rows(inner, inner.height.saturating_sub(1));
+    buttons(canvas, last.inner(Margin::new(MARGIN, 0)), dialog);
 }
 
 fn number(canvas: &Canvas<'_>, name: &str, number: &str, style: Style) -> Line<'static> {
@@ -47,44 +47,23 @@ fn number(canvas: &Canvas<'_>, name: &str, number: &str, style: Style) -> Line<'
     canvas.field(name, LABEL_COLUMNS, Span::styled(number, style))
 }
 
-/// What the basket has, its total, why it cannot be bought, and what has changed since it was put in.
-fn basket_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line<'static>> {
-    let (app, palette) = (canvas.app, canvas.palette());
-    let titles = app.basket.lines().iter().map(|line| shown_title(line, &app.books));
-    let mut lines = vec![Line::default()];
-    lines.push(titles_line(canvas, &titles.collect::<Vec<_>>(), width));
-    let total = format::amount(app.basket.total_cents(&app.books));
-    lines.extend([
-        Line::default(),
-        canvas.field(
-            "Basket",
-            LABEL_COLUMNS,
-            Span::styled(basket::copies(canvas), palette.text),
-        ),
-        canvas.field("Total", LABEL_COLUMNS, Span::styled(total, palette.strong)),
-        Line::default(),
-    ]);
-    let why = app.buy_disabled_reason(dialog).map(|why| format!("Cannot buy: {why}."));
-    if let Some(why) = why.or_else(|| dialog.error.as_ref().map(|error| format!("{error}."))) {
-        lines.extend(canvas.wrapped(&why, width, 2, palette.warn));
-        lines.push(Line::default());
-    }
-    let noted = basket::noted_lines(canvas, width);
-    let more = noted.len().saturating_sub(NOTED_LINES_MAX);
-    let has_noted = !noted.is_empty();
-    lines.extend(noted.into_iter().take(NOTED_LINES_MAX).flatten());
-    if more > 0 {
-        let more = format!("and {more} more; the basket shows them");
-        lines.push(Line::styled(more, palette.dim));
-    }
-    lines.extend(has_noted.then(Line::default));
+/// The lines of the basket as far as they fit, its total, and why it cannot be bought.
+fn basket_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, table: Table, rows_max: usize) -> Vec<Line<'static>> {
+    let palette = canvas.palette();
+    let why = canvas.app.buy_disabled_reason(dialog);
+    let why = why.map(|why| format!("Cannot buy: {why}."));
+    let why = why.or_else(|| dialog.error.as_ref().map(|error| format!("{error}.")));
+    let why = why.map_or_else(Vec::new, |why| {
+        basket::sentence(canvas, table.columns, &why, palette.warn)
+    });
+    // Beside the names of the columns and the total.
+    let rows_max = rows_max.saturating_sub(2 + why.len());
+    let mut lines = vec![Line::default(), table.head];
+    lines.extend(basket::fitted(table.rows, rows_max, palette));
+    lines.extend([Line::default(), table.total, Line::default()]);
+    let blank = (!why.is_empty()).then(Line::default);
+    lines.extend(why.into_iter().chain(blank));
     lines
-}
-
-/// The titles of several books in one line.
-fn titles_line(canvas: &Canvas<'_>, titles: &[String], width: usize) -> Line<'static> {
-    let text = format::first_of(titles, width, canvas.glyphs().ellipsis);
-    Line::styled(text, canvas.palette().strong)
 }
 
 fn book_lines(
@@ -157,22 +136,26 @@ fn order_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Lin
     let mut lines = vec![Line::default()];
     match &purchase.titles()[..] {
         [only] => lines.extend(canvas.wrapped(only, width, 2, palette.strong)),
-        titles => lines.push(titles_line(canvas, titles, width)),
+        titles => {
+            let titles = format::first_of(titles, width, canvas.glyphs().ellipsis);
+            lines.push(Line::styled(titles, palette.strong));
+        }
     }
     lines.push(Line::default());
     lines.extend(orders::outcome(canvas, purchase, width));
     if let OrderState::Sold(receipt) = &purchase.state {
         let copies = format::copies(purchase.sent.copies());
-        let paid = format!("{copies} for {}", format::amount(receipt.total.cents()));
-        lines.push(Line::styled(paid, palette.text));
-        lines.extend(canvas.wrapped(&receipt.order.to_string(), width, 2, palette.dim));
+        let paid = format!("{} for {copies}", format::amount(receipt.total.cents()));
+        lines.push(canvas.field("Total", LABEL_COLUMNS, Span::styled(paid, palette.text)));
+        let order = receipt.order.to_string();
+        lines.extend(canvas.long_field("Order", LABEL_COLUMNS, &order, width, palette.dim));
     }
     for line in purchase.lines() {
         let refused = line.refused.map(|why| format!("{why}: {}", line.title));
         let refused = refused.map(|text| format::truncate(&text, width, canvas.glyphs().ellipsis).into_owned());
         lines.extend(refused.map(|text| Line::styled(text, palette.warn)));
     }
-    if !canvas.app.refused_books(dialog).is_empty() {
+    if !canvas.app.removable_books(dialog).is_empty() {
         lines.push(Line::styled(
             "Remove what cannot be bought from the basket?",
             palette.text,
@@ -183,25 +166,25 @@ fn order_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Lin
 }
 
 fn buttons(canvas: &mut Canvas<'_>, area: Rect, dialog: &BuyDialog) {
-    let button = |field, name, key, enabled| Button {
-        target: Target::Field(field),
-        name,
-        key,
-        focused: dialog.field == field,
-        enabled,
-    };
-    let buttons = match dialog.confirmed {
-        true => {
-            let can_remove = !canvas.app.refused_books(dialog).is_empty();
-            let remove = can_remove.then(|| button(DialogField::Buy, "Remove", "x", true));
-            [Some(button(DialogField::Cancel, "Close", "Esc", true)), remove]
-        }
-        false => {
-            let can_buy = canvas.app.buy_disabled_reason(dialog).is_none();
-            let buy = button(DialogField::Buy, "Buy", "y", can_buy);
-            [Some(button(DialogField::Cancel, "Cancel", "Esc", true)), Some(buy)]
-        }
-    };
-    let buttons: Vec<_> = buttons.into_iter().flatten().collect();
+    let app = canvas.app;
+    let can_remove = !app.removable_books(dialog).is_empty();
+    let buttons = dialog.fields(can_remove).filter_map(|field| {
+        let (name, key, enabled) = match field {
+            DialogField::Cancel if dialog.confirmed => ("Close", "Esc", true),
+            DialogField::Cancel => ("Cancel", "Esc", true),
+            DialogField::Buy => ("Buy", "y", app.buy_disabled_reason(dialog).is_none()),
+            DialogField::Remove => ("Remove", "x", can_remove),
+            // The number itself shows the focus.
+            DialogField::Quantity => return None,
+        };
+        Some(Button {
+            target: Target::Field(field),
+            name,
+            key,
+            focused: dialog.field == field,
+            enabled,
+        })
+    });
+    let buttons: Vec<_> = buttons.collect();
     canvas.buttons(area, &buttons);
 }
