@@ -78,8 +78,10 @@ impl Cluster {
             let appending = scope.spawn(|| store.append(head, &entries));
             let pid = self.primary.waiting_commit();
             self.end_wait(end, &pid);
-            // Either the append still waits, for its confirmation, or it has returned.
-            while !appending.is_finished() && self.primary.find_waiting_commit().is_none() {
+            // Either the append still waits, for its confirmation, or it has returned. Without confirmations it returns; a
+            // commit that waits is then the one that is being ended.
+            let waits = || !believes_everything && self.primary.find_waiting_commit().is_some();
+            while !appending.is_finished() && !waits() {
                 std::thread::park_timeout(Duration::from_millis(5));
             }
             if let (End::Cancel, Some(pid)) = (end, self.primary.find_waiting_commit()) {
