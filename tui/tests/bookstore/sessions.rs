@@ -40,7 +40,7 @@ fn buying_two_copies_keeps_the_receipt_across_restarts() {
     screen.wait_for_text("60.00");
     screen.press("y");
     screen.wait_for_text("✓ sold");
-    screen.wait_for_text("2 copies for 60.00");
+    screen.wait_for_text("60.00 for 2 copies");
     screen.press("\r");
     screen.wait_for_text("398");
     assert_eq!(stock(&home, 1), 398, "read while the shop has the store open");
@@ -136,9 +136,9 @@ fn buying_the_last_copies_shows_that_none_are_left() {
         screen.press("100");
         screen.wait_for_text("3,000.00");
         screen.press("y");
-        screen.wait_for_text("100 copies for 3,000.00");
+        screen.wait_for_text("3,000.00 for 100 copies");
         screen.press("\r");
-        screen.wait_until_gone("100 copies for 3,000.00");
+        screen.wait_until_gone("3,000.00 for 100 copies");
         screen.wait_for("the list", |screen| {
             let contents = screen.contents();
             contents.lines().any(|line| line.contains("▌1") && line.contains(left))
@@ -202,5 +202,5 @@ fn a_resize_keeps_the_dialog_and_its_input() {
     screen.resize(DEFAULT_SIZE);
     screen.wait_for_text("90.00");
     screen.press("y");
-    screen.wait_for_text("3 copies for 90.00");
+    screen.wait_for_text("90.00 for 3 copies");
 }
