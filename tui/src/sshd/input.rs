@@ -1,9 +1,10 @@
 //! What a client types, as input events.
 
-use terminput::{Event, KeyCode, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind, ScrollDirection};
+use terminput::Event;
+use terminput_crossterm::to_crossterm;
 
 use super::limits::INPUT_BYTES_MAX;
-use crate::input::{InputEvent, Key, KeyEvent, MouseAction, MouseEvent};
+use crate::input::InputEvent;
 
 const PASTE_START: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
@@ -68,56 +69,16 @@ impl InputParser {
 /// `None` if the shop does not use the event.
 fn converted(event: Event) -> Option<InputEvent> {
     match event {
-        Event::Key(raw) if raw.kind == KeyEventKind::Release => None,
-        Event::Key(raw) => Some(InputEvent::Key(KeyEvent {
-            key: key(raw.code, raw.modifiers)?,
-            ctrl: raw.modifiers.contains(KeyModifiers::CTRL),
-            alt: raw.modifiers.contains(KeyModifiers::ALT),
-            repeat: raw.kind == KeyEventKind::Repeat,
-        })),
-        Event::Mouse(raw) => {
-            let action = match raw.kind {
-                MouseEventKind::Down(MouseButton::Left) => MouseAction::Click,
-                MouseEventKind::Scroll(ScrollDirection::Up) => MouseAction::WheelUp,
-                MouseEventKind::Scroll(ScrollDirection::Down) => MouseAction::WheelDown,
-                _ => return None,
-            };
-            Some(InputEvent::Mouse(MouseEvent {
-                column: raw.column,
-                row: raw.row,
-                action,
-            }))
-        }
-        Event::Paste(text) => Some(InputEvent::Paste(text)),
         // The connection reports the size.
-        Event::Resize { .. } | Event::FocusGained | Event::FocusLost => None,
+        Event::Resize { .. } => None,
+        event => InputEvent::from_crossterm(to_crossterm(event).ok()?),
     }
-}
-
-fn key(code: KeyCode, modifiers: KeyModifiers) -> Option<Key> {
-    Some(match code {
-        KeyCode::Char(c) => Key::Char(c),
-        KeyCode::Enter => Key::Enter,
-        KeyCode::Esc => Key::Esc,
-        KeyCode::Tab if modifiers.contains(KeyModifiers::SHIFT) => Key::BackTab,
-        KeyCode::Tab => Key::Tab,
-        KeyCode::Backspace => Key::Backspace,
-        KeyCode::Delete => Key::Delete,
-        KeyCode::Up => Key::Up,
-        KeyCode::Down => Key::Down,
-        KeyCode::Left => Key::Left,
-        KeyCode::Right => Key::Right,
-        KeyCode::Home => Key::Home,
-        KeyCode::End => Key::End,
-        KeyCode::PageUp => Key::PageUp,
-        KeyCode::PageDown => Key::PageDown,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::{Key, KeyEvent, MouseAction, MouseEvent};
 
     fn plain(key: Key) -> InputEvent {
         InputEvent::Key(KeyEvent::plain(key))
