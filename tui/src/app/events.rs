@@ -52,9 +52,14 @@ impl App {
             } => return self.handle_connected(hello, after.is_some() && !store_changed),
             StreamItem::Event(ShopEvent::Stock(event)) => return self.handle_stock(event),
             StreamItem::Event(ShopEvent::Resync(resync)) => {
-                self.connection.head = self.connection.head.max(resync.seq);
+                // As after an older copy of the store was restored: what is shown may be of entries that are gone.
+                let is_older = resync.seq < self.connection.head;
+                self.connection.head = resync.seq;
                 self.connection.live_from = resync.seq;
-                let mut effects = self.with_shop(|shop, shared| shop.refresh(shared));
+                let mut effects = self.with_shop(|shop, shared| match is_older {
+                    true => shop.reset(shared),
+                    false => shop.refresh(shared),
+                });
                 effects.extend(self.load_basket_books(true));
                 return effects;
             }

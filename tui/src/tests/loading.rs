@@ -1,10 +1,10 @@
 //! Books, searches and the connection: what is loaded, kept, and loaded again.
 
-use common::Code;
-use common::client::StreamItem;
-use common::wire::{BookPage, TopicCount, Topics};
+use common::client::{ShopEvent, StreamItem};
+use common::wire::{BookPage, Resync, TopicCount, Topics};
+use common::{Code, Seq};
 
-use super::catalog::{book, found, number, problem, topics, unreachable};
+use super::catalog::{STORE, book, found, number, problem, topics, unreachable};
 use super::fixture::Fixture;
 use crate::app::Overlay;
 use crate::effect::{Effect, Query, Request};
@@ -146,6 +146,21 @@ fn another_store_at_the_same_address_is_loaded_again() {
     shop.assert_hides("RPCs for Dummies");
     shop.answer_requests();
     shop.assert_shows("RPCs for Dummies");
+}
+
+#[test]
+fn an_older_copy_of_the_store_replaces_what_is_shown() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.moved(2, 777, 277, 60);
+    shop.assert_shows(" 777");
+    shop.disconnect();
+    shop.connect_to(STORE, 40);
+    shop.stream(StreamItem::Event(ShopEvent::Resync(Resync { seq: Seq(40) })));
+    shop.answer_requests();
+    shop.assert_hides(" 777");
+    shop.assert_shows(" 500");
+    shop.moved(2, 499, -1, 41);
+    shop.assert_shows(" 499");
 }
 
 #[test]
