@@ -10,6 +10,7 @@ mod command;
 mod commands;
 mod config;
 mod connect;
+mod dispatch;
 mod effect;
 mod format;
 #[cfg(feature = "fuzzing")]
@@ -20,6 +21,7 @@ mod journal;
 mod keymap;
 mod live;
 mod message;
+mod now;
 mod receipt;
 mod runtime;
 #[cfg(feature = "sshd")]
@@ -30,4 +32,4 @@ mod tests;
 mod theme;
 mod ui;
 
-pub use commands::main;
+pub use dispatch::main;

@@ -1,10 +1,8 @@
 //! Events, each with the time at which it happened: the input of [`crate::app::update`].
 
-use std::time::Duration;
-
 use common::client::{Error, ShopEvent, StreamItem};
 use common::wire::{Book, BookPage, Readiness, Receipt, Topics};
-use common::{ItemNumber, OrderId, Seq, StoreId, Timestamp};
+use common::{ItemNumber, OrderId, Seq, StoreId};
 
 use crate::app::autopilot::RunStatus;
 use crate::app::change_dialog::{ChangeOutcome, SentChange};
@@ -12,14 +10,7 @@ use crate::app::layout::FrameLayout;
 use crate::basket_file::SavedBasket;
 use crate::input::InputEvent;
 use crate::journal;
-
-/// A time, by the monotonic clock and by the wall clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Now {
-    /// The time since the program started.
-    pub(crate) elapsed: Duration,
-    pub(crate) wall: Timestamp,
-}
+use crate::now::Now;
 
 #[derive(Debug)]
 pub(crate) struct Message {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::Timestamp;
 
 use super::sanitize::sanitized;
-use crate::message::Now;
+use crate::now::Now;
 
 const TOAST_TIME: Duration = Duration::from_secs(5);
 const ERROR_TOAST_TIME: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use super::basket::Basket;
 use super::books::Books;
 use super::connection::Connection;
 use super::notices::{Notices, Severity};
-use crate::message::Now;
+use crate::now::Now;
 
 /// The shared parts of the state, borrowed beside one screen's part.
 pub(super) struct Shared<'a> {

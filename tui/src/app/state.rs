@@ -18,7 +18,7 @@ use super::shared::Shared;
 use super::shop::ShopScreen;
 use crate::command::Screen;
 use crate::keymap::Keymap;
-use crate::message::Now;
+use crate::now::Now;
 
 /// The whole state: one part for each screen, and what the screens share.
 #[derive(Debug)]

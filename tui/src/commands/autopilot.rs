@@ -28,14 +28,14 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 type Ended = (Exit, Arc<Report>);
 
 /// Whether the run is shown on a screen.
-pub(super) fn has_screen(args: &AutopilotArgs, cli: &Cli) -> bool {
+pub(crate) fn has_screen(args: &AutopilotArgs, cli: &Cli) -> bool {
     let has_terminal =
         std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && Environment::Process.terminal_can_draw();
     has_terminal && !args.headless && !cli.shop.json
 }
 
 /// Runs against the connected store without a screen.
-pub(super) async fn run_headless(
+pub(crate) async fn run_headless(
     connection: &ShopConnection,
     args: &AutopilotArgs,
     cli: &Cli,
@@ -70,7 +70,7 @@ async fn follow_store(connection: &ShopConnection) -> Infallible {
 }
 
 /// Runs against services of its own and injects faults into them.
-pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals: Signals) -> Result<Exit, Error> {
+pub(crate) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals: Signals) -> Result<Exit, Error> {
     if cli.shop.named_url().is_some() {
         return Err(Error::Usage(
             "--faults runs a store of its own; leave out --url and unset BOOKSTORE_URL".to_owned(),

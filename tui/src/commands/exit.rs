@@ -4,8 +4,6 @@ use std::io;
 
 use common::client::{self, SetupError};
 
-#[cfg(feature = "sshd")]
-use crate::sshd;
 use crate::terminal::Signal;
 use crate::{config, connect, journal, runtime};
 
@@ -88,9 +86,6 @@ pub(crate) enum Error {
     Autopilot(#[from] autopilot::Error),
     #[error(transparent)]
     Services(#[from] autopilot::faults::Error),
-    #[cfg(feature = "sshd")]
-    #[error(transparent)]
-    Sshd(#[from] sshd::Error),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -116,13 +111,6 @@ impl Error {
                 autopilot::Error::Lost => Exit::Unavailable,
                 autopilot::Error::NoBooks => Exit::Refused,
                 autopilot::Error::File { .. } => Exit::Usage,
-            },
-            #[cfg(feature = "sshd")]
-            Self::Sshd(error) => match error {
-                sshd::Error::NoFolder | sshd::Error::NoToken | sshd::Error::HostKey(_) | sshd::Error::Customers(_) => {
-                    Exit::Usage
-                }
-                sshd::Error::Listen { .. } => Exit::Unavailable,
             },
             Self::Journal(_) | Self::Runtime(_) | Self::Services(_) | Self::Io(_) => Exit::Unavailable,
         }

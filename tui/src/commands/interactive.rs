@@ -21,7 +21,7 @@ use crate::ui::autopilot::pane::AutopilotPane;
 use ::autopilot::controller::{Controller, WatchedRun};
 
 /// Opens the shop in this terminal and returns when the user leaves it.
-pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
+pub(crate) async fn browse(cli: &Cli) -> Result<Exit, Error> {
     if !(io::stdin().is_terminal() && io::stdout().is_terminal() && Environment::Process.terminal_can_draw()) {
         let advice = "the interactive shop needs a terminal that can show a screen; in scripts use a command such as `bookstore topics` or \
                       `bookstore --json lookup 2` (see `bookstore --help`)";
@@ -32,7 +32,7 @@ pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
 
 /// Opens the shop at the autopilot, if `args` say so, and closes it when that run ends. Then ends a run that still goes on, and
 /// prints its report.
-pub(super) async fn show(cli: &Cli, args: Option<&AutopilotArgs>, signals: Signals) -> Result<Exit, Error> {
+pub(crate) async fn show(cli: &Cli, args: Option<&AutopilotArgs>, signals: Signals) -> Result<Exit, Error> {
     let watched = watch::Sender::default();
     let runs = watched.subscribe();
     let exit_when = args.map(|_| run_ended(runs.clone()).boxed());

@@ -56,7 +56,7 @@ struct ListedLine {
 }
 
 /// The orders of this user on this machine.
-pub(super) fn read() -> Result<JournalContents, Error> {
+pub(crate) fn read() -> Result<JournalContents, Error> {
     let folder = journal::data_folder()
         .ok_or_else(|| Error::Usage("no home folder is known; set HOME to find your orders".to_owned()))?;
     Ok(journal::read(&folder)?)

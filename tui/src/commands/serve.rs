@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::output::print_error;
 
 /// Serves until a signal asks it to end.
-pub(super) fn run(arguments: &[OsString]) -> Exit {
+pub(crate) fn run(arguments: &[OsString]) -> Exit {
     let program = OsString::from("bookstored");
     let cli = match Cli::try_parse_from([program].iter().chain(arguments)) {
         Ok(cli) => cli,

@@ -14,7 +14,7 @@ use crate::connect::ShopConnection;
 use crate::receipt::pairs;
 use crate::terminal::Signals;
 
-pub(super) async fn restock(
+pub(crate) async fn restock(
     connection: &ShopConnection,
     args: &RestockArgs,
     out: &Output,
@@ -25,7 +25,7 @@ pub(super) async fn restock(
 }
 
 /// Everything but the price stays as the shop has it.
-pub(super) async fn price(
+pub(crate) async fn price(
     connection: &ShopConnection,
     item: ItemNumber,
     cost: Cost,
@@ -44,7 +44,7 @@ pub(super) async fn price(
 }
 
 /// A book that is there already is not changed.
-pub(super) async fn add(
+pub(crate) async fn add(
     connection: &ShopConnection,
     args: &AddArgs,
     out: &Output,
@@ -68,7 +68,7 @@ pub(super) async fn add(
     change(connection, "add", item, BookAction::Set(fields), out, signals).await
 }
 
-pub(super) async fn withdraw(
+pub(crate) async fn withdraw(
     connection: &ShopConnection,
     item: ItemNumber,
     out: &Output,

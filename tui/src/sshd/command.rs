@@ -78,7 +78,7 @@ async fn run_parsed(
             let folder = customer.orders.folder.clone();
             let read = tokio::task::spawn_blocking(move || journal::read(&folder)).await;
             let contents = read.map_err(|error| Error::Usage(error.to_string()))??;
-            commands::print_orders(contents, &args, out).await
+            commands::orders::run(contents, &args, out).await
         }
         RemoteCommand::Customer(CustomerCommand::Search(args)) if args.limit > SEARCH_BOOKS_MAX => {
             let sentence = format!("--limit is at most {SEARCH_BOOKS_MAX} over SSH");

@@ -35,7 +35,7 @@ impl Identity {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub(super) enum Error {
     #[error("cannot create the folder {}: {source}", path.display())]
     Folder { path: PathBuf, source: io::Error },
     #[error("cannot read the shopkeepers' keys in {}: {source}", path.display())]

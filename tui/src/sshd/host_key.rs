@@ -9,7 +9,7 @@ use russh::keys::ssh_key::{self, LineEnding};
 use russh::keys::{Algorithm, PrivateKey};
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub(super) enum Error {
     #[error("cannot {action} the host key {}: {source}", path.display())]
     File {
         action: &'static str,

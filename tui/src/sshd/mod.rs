@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::{Cli, SshdArgs};
-use crate::commands::{Output, print_notice};
+use crate::commands::{self, Output, print_notice};
 use crate::connect::ShopConnection;
 use crate::journal;
 use crate::terminal::{Signals, force_colors};
@@ -63,7 +63,7 @@ const KEY_ALGORITHMS: &[Algorithm] = &[
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+enum Error {
     #[error("no home folder is known; set HOME so that orders can be kept")]
     NoFolder,
     #[error("cannot listen at {address}: {source}")]
@@ -74,6 +74,17 @@ pub(crate) enum Error {
     HostKey(#[from] host_key::Error),
     #[error(transparent)]
     Customers(#[from] customers::Error),
+}
+
+impl From<Error> for commands::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Listen { ref source, .. } => Self::Io(io::Error::new(source.kind(), error)),
+            Error::NoFolder | Error::NoToken | Error::HostKey(_) | Error::Customers(_) => {
+                Self::Usage(error.to_string())
+            }
+        }
+    }
 }
 
 /// What all sessions share.
@@ -153,7 +164,7 @@ pub(crate) async fn serve(
     cli: &Cli,
     out: &Output,
     mut signals: Signals,
-) -> Result<(), crate::commands::Error> {
+) -> Result<(), commands::Error> {
     // Each session has its own theme; `NO_COLOR` of this process concerns none of them.
     force_colors();
     raise_limit_of_open_files();

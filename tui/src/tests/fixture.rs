@@ -16,7 +16,8 @@ use crate::effect::{Effect, Query, Request};
 use crate::input::InputEvent;
 use crate::journal::{JournalContents, SentOrder};
 use crate::keymap::Chord;
-use crate::message::{Event, Message, Now};
+use crate::message::{Event, Message};
+use crate::now::Now;
 use crate::theme::{Appearance, Theme};
 use crate::ui::{self, ScreenView};
 
