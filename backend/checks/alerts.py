@@ -20,7 +20,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -31,9 +30,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from prometheus import Prometheus
 from services import ENVIRONMENT, TOKEN, Services
 
-RULES = Path(__file__).resolve().parent.parent / "deploy/prometheus-alerts.yml"
 FAKETIME = list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 FIRE_S, RESOLVE_S = 180.0, 60.0
 CHUNK_BYTES, CHUNK_INTERVAL_S = 500, 0.25
@@ -178,25 +177,6 @@ class Drill:
         return order, lambda: clock.write_text("+0.7"), lambda: clock.write_text("+0")
 
 
-class Prometheus:
-    def __init__(self, folder, targets):
-        config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "rule_files": [str(RULES)],
-                  "scrape_configs": [{"job_name": "bookstore", "static_configs": [{"targets": targets}]}]}
-        (folder / "prometheus.yml").write_text(json.dumps(config))
-        command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb",
-                   "--web.listen-address=127.0.0.1:0"]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        listening = next(filter(None, (re.search(r'"Listening on" address=(\S+)', line) for line in self.process.stderr)))
-        self.url = f"http://{listening[1]}"
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
-
-    def is_firing(self, alert, target):
-        with urllib.request.urlopen(f"{self.url}/api/v1/alerts", timeout=10) as answer:
-            alerts = json.load(answer)["data"]["alerts"]
-        found = ((found["labels"]["alertname"], found["labels"]["instance"], found["state"]) for found in alerts)
-        return (alert, target, "firing") in found
-
-
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--bookstored", required=True, type=lambda path: str(Path(path).resolve()))
@@ -220,8 +200,7 @@ def run(drill, only):
     faults = {alert: prepare() for alert, prepare in faults.items() if only in alert}
     targets = {alert: url.removeprefix("http://") for alert, (url, _, _) in faults.items()}
     prometheus = Prometheus(drill.folder, list(targets.values()))
-    drill.cleanup.callback(prometheus.process.wait)
-    drill.cleanup.callback(prometheus.process.send_signal, signal.SIGTERM)
+    drill.cleanup.callback(prometheus.stop)
     begun = {}
     for alert, (_, make, _) in faults.items():
         make()
