@@ -53,8 +53,8 @@ pub enum Verdict {
         /// Whether an earlier request was decided by them.
         replayed: bool,
     },
-    /// Refused for these lines and not recorded, because no second copy can arrive.
-    Refused(InlineVec<RefusedLine>),
+    /// Refused for these lines; no second copy can arrive.
+    RefusedUnrecorded(InlineVec<RefusedLine>),
     /// The id belongs to a request with other content.
     KeyReused,
     /// The deadline has passed.
@@ -140,7 +140,7 @@ impl<'a, D: DurableState> Batch<'a, D> {
         let is_sold = lines.iter().all(|line| line.left.is_some());
         if !is_sold && !sale.keyed && !sale.resent {
             let refused = lines.iter().filter_map(CheckedLine::refused);
-            return Ok(Verdict::Refused(refused.collect()));
+            return Ok(Verdict::RefusedUnrecorded(refused.collect()));
         }
         if !is_sold && !self.take_refusals(lines.len()) {
             return Ok(Verdict::TooManyRefusals);
@@ -319,7 +319,7 @@ impl<'a, D: DurableState> Batch<'a, D> {
                 let stock = stock_after;
                 Some(RefusedLine { item, reason, stock })
             });
-            return Verdict::Refused(refused.collect());
+            return Verdict::RefusedUnrecorded(refused.collect());
         }
         if !self.take_refusals(entries.len()) {
             return Verdict::TooManyRefusals;

@@ -205,7 +205,7 @@ pub(super) fn decide<D: DurableState>(jobs: &mut [Job], mut batch: Batch<'_, D>)
     Ok(batch.into_entries())
 }
 
-/// Whether no sale of a job could be decided for lack of room.
+/// Whether the lack of room has left all sales of a job undecided.
 fn is_out_of_room(verdicts: &[Verdict]) -> bool {
     !verdicts.is_empty() && verdicts.iter().all(|verdict| *verdict == Verdict::NoRoom)
 }
@@ -225,11 +225,11 @@ fn decision(sale: &Sale, verdict: Verdict) -> Decision {
             }
             (decision.entries, decision.replayed) = (entries, replayed);
         }
-        Verdict::Refused(lines) => decision.refused = lines,
+        Verdict::RefusedUnrecorded(lines) => decision.refused = lines,
         Verdict::KeyReused => decision.outcome = Outcome::KeyReused,
         Verdict::TooManyRefusals => decision.outcome = Outcome::Unavailable,
         Verdict::NoRoom => decision.outcome = Outcome::StorageFull,
-        // A sale has no precondition, and is refused before it could take a stock out of its range.
+        // The last two are verdicts on changes: a sale has no precondition, and cannot raise a stock.
         Verdict::Expired | Verdict::PreconditionFailed | Verdict::OutOfRange => decision.outcome = Outcome::Expired,
     }
     #[cfg(feature = "fault-injection")]

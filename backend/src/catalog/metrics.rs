@@ -73,7 +73,9 @@ impl Tally {
         match verdict {
             Verdict::Recorded { replayed: true, .. } => self.replayed += 1,
             Verdict::Recorded { entries, .. } => self.count_recorded(entries),
-            Verdict::Refused(lines) => self.refuse(RefusalReason::of_lines(lines.iter().map(|line| line.reason)), 1),
+            Verdict::RefusedUnrecorded(lines) => {
+                self.refuse(RefusalReason::of_lines(lines.iter().map(|line| line.reason)), 1)
+            }
             Verdict::KeyReused => self.refuse(RefusalReason::KeyReused, 1),
             Verdict::TooManyRefusals => self.refuse(RefusalReason::TooManyRefusals, 1),
             Verdict::NoRoom => self.refuse(RefusalReason::StorageFull, 1),

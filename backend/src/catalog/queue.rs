@@ -16,7 +16,7 @@ use super::metrics::CatalogMetrics;
 /// The lines of the jobs that may wait. While fewer wait, one more job is accepted.
 const QUEUE_LINES_MAX: usize = 65_536;
 /// The lines of the jobs that share one append. While there are fewer, one more job is added.
-const BATCH_LINES_MAX: usize = 8 * limits::BATCH_LINES_MAX;
+const APPEND_LINES_MAX: usize = 8 * limits::BATCH_LINES_MAX;
 
 /// How often the thread lets others run before it takes a batch, after one of several jobs and while the batch grows. The first
 /// of many purchases wakes the thread, which would otherwise sync it alone before the others are read from their sockets; on
@@ -101,7 +101,7 @@ impl Queue {
         if waiting == 0 {
             self.clock.start();
         }
-        let has_room = waiting < QUEUE_LINES_MAX && !self.pace.is_too_slow_for(waiting / BATCH_LINES_MAX);
+        let has_room = waiting < QUEUE_LINES_MAX && !self.pace.is_too_slow_for(waiting / APPEND_LINES_MAX);
         let pushed = match has_room || lines == 0 {
             true => self.jobs.send(job).map_err(|_| Error::STOPPING),
             false => {
@@ -136,14 +136,14 @@ impl Inbox {
         let mut yields = if self.is_busy { YIELDS_MAX } else { 0 };
         loop {
             let before = lines;
-            while lines < BATCH_LINES_MAX
+            while lines < APPEND_LINES_MAX
                 && let Ok(job) = self.jobs.try_recv()
             {
                 lines += job.lines();
                 batch.push(job);
             }
             let is_growing = lines > before || yields == YIELDS_MAX;
-            if yields == 0 || !is_growing || lines >= BATCH_LINES_MAX {
+            if yields == 0 || !is_growing || lines >= APPEND_LINES_MAX {
                 break;
             }
             yields -= 1;
@@ -189,8 +189,8 @@ mod tests {
         }
         assert!(queue.push(confirm()).is_err());
         queue.push(Job::Close(oneshot::channel().0)).unwrap();
-        for _ in 0..QUEUE_LINES_MAX / BATCH_LINES_MAX {
-            assert_eq!(inbox.take_batch().len(), BATCH_LINES_MAX);
+        for _ in 0..QUEUE_LINES_MAX / APPEND_LINES_MAX {
+            assert_eq!(inbox.take_batch().len(), APPEND_LINES_MAX);
         }
         queue.push(confirm()).unwrap();
         assert_eq!(inbox.take_batch().len(), 2);

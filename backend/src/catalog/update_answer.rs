@@ -25,7 +25,7 @@ fn problem(id: OrderId, item: Option<ItemNumber>, verdict: &Verdict) -> Problem 
             let lines: Vec<RefusedLine> = entries.iter().filter_map(refused_line).collect();
             refusal(item, &lines).with_order(Some(id))
         }
-        Verdict::Refused(lines) => refusal(item, lines),
+        Verdict::RefusedUnrecorded(lines) => refusal(item, lines),
         Verdict::KeyReused => Problem::new(Code::KeyReused, "The key belongs to another order or another change."),
         Verdict::Expired => {
             let detail = "The deadline passed before the change was decided; nothing was changed.";

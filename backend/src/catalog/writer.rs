@@ -274,7 +274,7 @@ impl Writer {
     /// Applies what other catalogs appended, once it is certain to last. Where the ledger does not continue what this
     /// catalog knows, as after a conflict without a new entry, everything is loaded afresh.
     fn catch_up(&mut self, after_conflict: bool) -> Result<(), store::Error> {
-        let mut is_changed = !after_conflict;
+        let mut awaits_entry = after_conflict;
         loop {
             let (known, before) = {
                 let state = self.read_state();
@@ -291,14 +291,14 @@ impl Writer {
             page.drain(..known.len());
             let Some(last) = page.last() else {
                 // A conflict without another entry: another catalog replaced the history.
-                return if is_changed { Ok(()) } else { self.load_afresh() };
+                return if awaits_entry { self.load_afresh() } else { Ok(()) };
             };
             match self.store.confirm(last) {
                 Err(store::Error::Conflict) => return Ok(()),
                 confirmed => confirmed?,
             }
             self.publish(page);
-            is_changed = true;
+            awaits_entry = false;
         }
     }
 

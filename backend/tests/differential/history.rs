@@ -317,7 +317,7 @@ pub(super) fn name_of(verdict: &Verdict) -> &'static str {
             (_, 1) => "changed",
             _ => "several books changed",
         },
-        Verdict::Refused(_) => "refused unrecorded",
+        Verdict::RefusedUnrecorded(_) => "refused unrecorded",
         Verdict::KeyReused => "key-reused",
         Verdict::Expired => "expired",
         Verdict::PreconditionFailed => "precondition failed",

@@ -197,7 +197,7 @@ fn answer(verdict: Verdict) -> Answer {
                 _ => Answer::Done { seq, replayed },
             }
         }
-        Verdict::Refused(_) => Answer::Refused {
+        Verdict::RefusedUnrecorded(_) => Answer::Refused {
             seq: None,
             replayed: false,
         },

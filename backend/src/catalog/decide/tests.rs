@@ -194,7 +194,7 @@ fn a_refusal_is_recorded_only_where_a_second_copy_can_arrive() {
     };
     assert_eq!(
         batch.sell(&once).unwrap(),
-        Verdict::Refused(InlineVec::from_buf([refused]))
+        Verdict::RefusedUnrecorded(InlineVec::from_buf([refused]))
     );
     let resent = entry(batch.sell(&Sale { resent: true, ..once }).unwrap());
     assert_eq!(resent.kind, Kind::Refused);
@@ -254,7 +254,7 @@ fn a_basket_with_one_line_too_many_changes_no_stock() {
         keyed: false,
         ..basket([(1, 4), (2, 1), (9, 1)])
     };
-    let Verdict::Refused(refused) = batch.sell(&once).unwrap() else {
+    let Verdict::RefusedUnrecorded(refused) = batch.sell(&once).unwrap() else {
         panic!("recorded")
     };
     let reasons: Vec<_> = refused

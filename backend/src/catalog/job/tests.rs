@@ -163,7 +163,7 @@ fn a_change_is_answered_with_the_book_right_after_it() {
     assert_eq!((book.stock.get(), book.seq), (8, Seq(5)));
     assert_eq!(restocked.head, "6.1".parse().unwrap());
     let refused = refused.try_recv().unwrap().unwrap();
-    assert!(matches!(refused.verdict, Verdict::Refused(_)) && refused.changed.is_none());
+    assert!(matches!(refused.verdict, Verdict::RefusedUnrecorded(_)) && refused.changed.is_none());
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub(super) fn is_durable(scan: &Scan, catalog: Digest) -> bool {
 pub(super) fn rewrite(files: &Files<'_>, active: &Segment, scan: &Scan) -> Result<Arc<dyn File>, Error> {
     if let Some((line, why)) = &scan.torn {
         let path = active.path.display();
-        tracing::warn!(%path, line, why, "a crash tore the ledger's last batch, which was not acknowledged; it is truncated");
+        tracing::warn!(%path, line, why, "the ledger's last batch has a damaged line, as a crash leaves it; the ledger is cut there");
     }
     let path = files.folder.join(ACTIVE_NEW);
     let copy = || {
@@ -87,7 +87,7 @@ fn rewrite_in_place(files: &Files<'_>, active: &Segment, scan: &Scan) -> Result<
     let file = files.disk.open_to_write(path).map_err(Error::io("open", path))?;
     let rewrite = || {
         file.truncate(active.length)?;
-        active.copy_to(&*file, scan.last_batch)?;
+        active.copy_to(&*file, scan.last_batch_start)?;
         file.sync()
     };
     rewrite().map_err(|source| Error::of_write(path, source))?;

@@ -24,7 +24,7 @@ pub(super) struct Scan {
     /// The length of the valid part in bytes.
     pub(super) length: u64,
     /// Where its last batch begins in bytes. What is before was synced before that batch was written.
-    pub(super) last_batch: u64,
+    pub(super) last_batch_start: u64,
     /// The newest marker.
     pub(super) marker: Marker,
     /// Whether the newest marker is the last line and refers to the last entry.
@@ -126,7 +126,7 @@ impl<'a> Scanner<'a> {
             first,
             head,
             length: end_of(raw),
-            last_batch: raw.offset,
+            last_batch_start: raw.offset,
             marker,
             ends_in_marker: marker.seq == head,
             is_new: true,
@@ -182,7 +182,7 @@ impl<'a> Scanner<'a> {
             return Err(format!("expected the batch {expected}, found a line of {batch}"));
         }
         if batch != self.last_batch {
-            (self.last_batch, self.scan.last_batch) = (batch, raw.offset);
+            (self.last_batch, self.scan.last_batch_start) = (batch, raw.offset);
         }
         if line.is_marker() {
             if self.group.is_some() {
@@ -260,7 +260,7 @@ impl<'a> Scanner<'a> {
             .batch
             .as_ref()
             .is_some_and(|open| Some(open.first) == batch && !open.has_marker);
-        // The batch starts with the bad lines, unless this line is its first entry: then they are older.
+        // The bad lines are the beginning of this line's batch. If this line is its first entry, they belong to an older one.
         let of_next = batch == Some(self.scan.head.next())
             && (line.is_marker() || line.seq().ok() != batch)
             && !self
@@ -297,7 +297,7 @@ impl<'a> Scanner<'a> {
             (scan.head, scan.length) = (end.head, end.offset);
             scan.torn = Some((end.line, "the batch has no end".to_owned()));
         }
-        scan.last_batch = scan.last_batch.min(scan.length);
+        scan.last_batch_start = scan.last_batch_start.min(scan.length);
         scan
     }
 }

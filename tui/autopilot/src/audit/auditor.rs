@@ -122,9 +122,9 @@ impl Auditor {
     pub(crate) fn partial(&self, note: Option<String>) -> Audited {
         let mut findings = self.shared.stats().findings.clone();
         findings.merge(self.replay.findings.clone());
-        findings.count(Check::RefusedNeverSold, self.shared.history().refusals());
+        findings.count(Check::RefusalsStand, self.shared.history().refusals());
         let is_skipped = |check: &Check| match check {
-            Check::EventsInOrder => !findings.checked.contains_key(check),
+            Check::FeedInOrder => !findings.checked.contains_key(check),
             check => note.is_some() && check.needs_ledger(),
         };
         let has_baskets = self.shared.settings.basket.is_several();

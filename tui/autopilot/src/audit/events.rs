@@ -18,7 +18,7 @@ struct LastEvents(HashMap<ItemNumber, StockEvent>);
 
 impl LastEvents {
     fn check(&mut self, event: StockEvent, findings: &mut Findings) {
-        findings.count(Check::EventsInOrder, 1);
+        findings.count(Check::FeedInOrder, 1);
         if self.0.len() >= BOOKS_MAX {
             self.0.clear();
         }
@@ -49,7 +49,7 @@ impl LastEvents {
             format!("event {}: item {item}, stock {}", before.seq, before.stock),
             format!("event {seq}: item {item}, stock {stock}, change {change}"),
         ];
-        findings.add(Check::EventsInOrder, detail, history);
+        findings.add(Check::FeedInOrder, detail, history);
     }
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
         let findings = &mut shared.stats().findings;
         match item {
             // The check counts as made even without an event.
-            StreamItem::Connected { .. } => findings.count(Check::EventsInOrder, 0),
+            StreamItem::Connected { .. } => findings.count(Check::FeedInOrder, 0),
             StreamItem::Event(ShopEvent::Stock(event)) => last.check(event, findings),
             // The events that were skipped are unknown, so the next one of each book has none to be compared with.
             StreamItem::Event(ShopEvent::Resync(_)) => last = LastEvents::default(),

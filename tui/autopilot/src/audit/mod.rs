@@ -37,11 +37,9 @@ pub(super) enum Check {
     /// Every acknowledged restock is in the ledger exactly once and as acknowledged.
     AcknowledgedRestocks,
     /// Every order of this run in the ledger was sent, with the same content.
-    #[strum(serialize = "asked_for")]
-    OrdersRequested,
+    AskedFor,
     /// No refused order was sold.
-    #[strum(serialize = "refusals_stand")]
-    RefusedNeverSold,
+    RefusalsStand,
     /// Every order has all its lines in the ledger, sold or refused together, and in its receipt.
     OrdersWhole,
     /// Every order has the price and the title in force.
@@ -51,8 +49,7 @@ pub(super) enum Check {
     /// No entry takes a stock below 0.
     StockNeverNegative,
     /// Every refusal fits the stock at that point of the ledger.
-    #[strum(serialize = "refusals_right")]
-    RefusalsJustified,
+    RefusalsRight,
     /// The ledger's entries are in order and without gaps.
     LedgerInOrder,
     /// A change that was answered before another was sent precedes it in the ledger.
@@ -62,8 +59,7 @@ pub(super) enum Check {
     /// No shopper sees an older state of a book than before, own purchases included.
     ReadsGoForward,
     /// The events are in order, and each stock is the one before it plus the change.
-    #[strum(serialize = "feed_in_order")]
-    EventsInOrder,
+    FeedInOrder,
 }
 
 impl Check {
@@ -74,7 +70,7 @@ impl Check {
 
     /// Whether it needs the ledger, or else only the answers.
     fn needs_ledger(self) -> bool {
-        !matches!(self, Self::OneAnswerPerKey | Self::ReadsGoForward | Self::EventsInOrder)
+        !matches!(self, Self::OneAnswerPerKey | Self::ReadsGoForward | Self::FeedInOrder)
     }
 }
 

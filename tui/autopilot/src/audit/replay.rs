@@ -91,7 +91,7 @@ impl Replay {
             self.findings.count(Check::StockNeverNegative, 1);
             match kind {
                 Kind::Sold => self.findings.count(Check::Prices, 1),
-                Kind::Refused => self.findings.count(Check::RefusalsJustified, 1),
+                Kind::Refused => self.findings.count(Check::RefusalsRight, 1),
                 Kind::Restocked | Kind::Set | Kind::Withdrawn => {}
             }
         }
@@ -101,10 +101,10 @@ impl Replay {
                 Rule::Group | Rule::Receipt => Check::OrdersWhole,
                 Rule::StockNotNegative => Check::StockNeverNegative,
                 Rule::Price | Rule::Title => Check::Prices,
-                Rule::Refusal => Check::RefusalsJustified,
-                Rule::StockAddsUp | Rule::Fields | Rule::BookExists | Rule::DecidedOnce | Rule::Catalog => {
-                    Check::StockAddsUp
-                }
+                Rule::Refusal => Check::RefusalsRight,
+                Rule::StockAddsUp | Rule::Fields | Rule::BookExists => Check::StockAddsUp,
+                // Not rules of a replay.
+                Rule::DecidedOnce | Rule::Catalog => Check::StockAddsUp,
             };
             let history = match (self.books.get(&item), &self.previous) {
                 (_, Some(previous)) if check == Check::OrdersWhole => {
@@ -188,7 +188,7 @@ impl Replay {
             self.others += 1;
             return;
         };
-        self.findings.count(Check::OrdersRequested, 1);
+        self.findings.count(Check::AskedFor, 1);
         match change {
             Some(change) => self.check_change(entry, change),
             None => self.check_unacknowledged(entry, order, key, history),
@@ -238,11 +238,11 @@ impl Replay {
             self.findings.add(check, detail, vec![describe_entry(entry)]);
         };
         if !history.was_sent(key) {
-            return wrong(Check::OrdersRequested, "which never requested it");
+            return wrong(Check::AskedFor, "which never requested it");
         }
         if history.was_refused(key) {
             if entry.kind != Kind::Refused {
-                wrong(Check::RefusedNeverSold, "which got a refusal");
+                wrong(Check::RefusalsStand, "which got a refusal");
             }
             return;
         }
@@ -265,7 +265,7 @@ impl Replay {
         };
         if let Some(line) = requested.filter(|line| !is_requested(line)) {
             let why = format!("which requested {} of item {}", line.quantity, line.item);
-            wrong(Check::OrdersRequested, &why);
+            wrong(Check::AskedFor, &why);
         }
     }
 

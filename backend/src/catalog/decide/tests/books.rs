@@ -96,7 +96,7 @@ fn several_books_change_together_or_not_at_all() {
         .collect();
     assert_eq!(lines, [2, 4].map(|item| (item, Some(Reason::UnknownItem), 2)));
     let verdict = batch.update_books(&unkeyed(several(&[3], &[2]))).unwrap();
-    assert!(matches!(verdict, Verdict::Refused(lines) if lines.len() == 1));
+    assert!(matches!(verdict, Verdict::RefusedUnrecorded(lines) if lines.len() == 1));
     let many: Vec<u64> = (100..200).collect();
     let refused = entries(batch.update_books(&several(&[], &many)).unwrap());
     assert_eq!(refused.len(), limits::ORDER_LINES_MAX);

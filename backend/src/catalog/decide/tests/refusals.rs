@@ -56,7 +56,7 @@ fn a_refusal_that_is_not_recorded_is_not_limited() {
         keyed: false,
         ..sale(1, 4)
     };
-    assert!(matches!(batch.sell(&unkeyed).unwrap(), Verdict::Refused(_)));
+    assert!(matches!(batch.sell(&unkeyed).unwrap(), Verdict::RefusedUnrecorded(_)));
 }
 
 #[test]
@@ -79,6 +79,6 @@ fn without_room_only_what_records_nothing_is_decided() {
         keyed: false,
         ..sale(1, 9)
     };
-    assert!(matches!(full.sell(&unkeyed).unwrap(), Verdict::Refused(_)));
+    assert!(matches!(full.sell(&unkeyed).unwrap(), Verdict::RefusedUnrecorded(_)));
     assert_eq!(full.into_entries(), []);
 }
