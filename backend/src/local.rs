@@ -26,8 +26,8 @@ impl<S> Local<S> {
         Self { service, url, health }
     }
 
-    /// Makes a call. What the service has accepted is done even if the call is dropped or takes longer than `limit`, which a
-    /// call that ends by itself in time does not need.
+    /// Makes a call, which fails after `limit`; without one the call itself ends in time. What the service has accepted is done
+    /// even if the call is dropped or fails.
     pub(crate) async fn call<T, E: Into<Problem>>(
         &self,
         limit: impl Into<Option<Duration>>,

@@ -1,8 +1,8 @@
 //! A book and its columns.
 //!
-//! The columns that describe a book are listed here and nowhere else: what stores, compares, normalizes, displays or exports
-//! them goes through [`Description`]'s methods, or destructures a book or a description without `..`. So the compiler names
-//! the places that a new column concerns.
+//! The columns that describe a book are listed here. What stores, compares, normalizes or exports them all goes through
+//! [`Description`]'s methods, or destructures a book or a description without `..`, so that the compiler names the places that
+//! a new column concerns. A screen shows the columns that it has room for.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -169,7 +169,7 @@ impl Deadline {
     }
 
     /// The requested deadline, but at most [`limits::DEADLINE_MAX`] from `now`; [`limits::DEADLINE_DEFAULT`] from `now` without a
-    /// request. Only the front-end clamps: the services behind it take over its deadline.
+    /// request.
     #[must_use]
     pub fn clamped(requested: Option<Self>, now: Timestamp) -> Self {
         requested.map_or_else(

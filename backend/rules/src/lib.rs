@@ -1,7 +1,7 @@
 //! The invariants of a ledger, as pure predicates: no I/O, no clock, no knowledge of who asks.
 //!
-//! `bookstored audit` and the autopilot's audit replay a ledger through [`LedgerReplay`]; the catalog's debug assertions
-//! and the model check single entries with the same predicates.
+//! `bookstored audit`, the autopilot's audit and the model replay a ledger through [`LedgerReplay`]; the catalog's debug
+//! assertions check single entries with the same predicates.
 //!
 //! | rule | predicate |
 //! | --- | --- |
@@ -10,7 +10,7 @@
 //! | an entry has the fields of its kind, and concerns a book that exists | [`check_fields`], [`check_entry`] |
 //! | a sale takes its quantity; a refusal takes nothing and fits the stock; a withdrawal leaves nothing | [`check_entry`] |
 //! | the price charged and the title sold are those in force; a new book is described | [`check_entry`] |
-//! | an order is decided once | [`DecidedOrders`] |
+//! | an order is decided once | [`DecidedOrders`]; not part of a replay |
 //! | a receipt has the lines of its order, and its totals add up | [`check_receipt`] |
 //! | the catalog's books are those that follow from the ledger | [`BookState::check_book`] |
 

@@ -1,4 +1,4 @@
-//! The state machine over a ledger, with every rule checked at every entry.
+//! The state machine over a ledger, with the rules for single entries and groups checked at every entry.
 
 use std::collections::HashMap;
 

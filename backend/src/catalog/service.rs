@@ -271,8 +271,8 @@ impl CatalogService {
         }
     }
 
-    /// Makes sure that the next read is as fresh as requested: confirms the head with the store if the caller wants that,
-    /// or has seen an entry that this catalog does not know yet.
+    /// Confirms the head with the store if the caller wants that, or has seen an entry that this catalog does not know yet.
+    /// The next read is as fresh as requested, unless the store's ledger ends before that.
     ///
     /// # Errors
     /// As in [`Self::sell`].

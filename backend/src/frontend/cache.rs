@@ -1,8 +1,9 @@
 //! The front-end's cache of books and pages, kept up to date by the catalog's feed.
 //!
 //! A book is cached once, as the text of its JSON with stock and last change apart, and a page as a list of item numbers, so a
-//! sale changes two numbers however many pages list the book. Reads never go back in time: an entry filled from a response newer than the feed is hidden until the feed has
-//! caught up, and one from an older response is updated with the feed's changes since, or dropped.
+//! sale changes two numbers however many pages list the book. Reads never go back in time: an entry filled from a response
+//! newer than the feed is hidden until the feed has caught up, and one from an older response is updated with the feed's
+//! changes since, or dropped.
 
 mod book;
 #[cfg(test)]

@@ -51,7 +51,7 @@ struct FeedState {
     published: Position,
     /// The last entry that was applied since the feed's history began.
     last: Option<Entry>,
-    /// The last one before the feed was disconnected, until the next connection has brought it again.
+    /// The last entry before the feed was disconnected. The next connection begins with it, and the two must be equal.
     to_compare: Option<Entry>,
     live: bool,
     /// The head when the feed was connected: entries up to here are older than the connection.

@@ -34,7 +34,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// A connection without a request for this long is closed if another one waits.
 const IDLE_MIN: Duration = Duration::from_millis(100);
-/// This part of all connections is closed then, at least one: all of them are looked at for it.
+/// A sixteenth of all connections is closed at once, because finding the idle ones looks at every connection.
 const CLOSED_PART: usize = 16;
 
 /// The time for streams and requests that are about to end when the grace is ended early.
@@ -144,6 +144,7 @@ pub(crate) async fn run(
             metrics.accepted.add(1);
         }
         routes.set_closing(waiting.is_some(), is_draining);
+        // Those that were stopped before must have ended.
         if waiting.is_some() && going_on.len() == connections.len() {
             metrics.closed_idle.add(stop_idle(&mut going_on));
         }

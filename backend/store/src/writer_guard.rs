@@ -116,7 +116,7 @@ impl FullDiskBackoff {
 }
 
 impl Error {
-    /// A full disk that the database reports without a system error.
+    /// A full disk for which there is no system error: the database has reported it, or it is not tried yet.
     pub(crate) fn full(path: impl Into<PathBuf>) -> Self {
         Self::Full {
             path: path.into(),

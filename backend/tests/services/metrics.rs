@@ -1,4 +1,4 @@
-//! What `GET /metrics` exports, and that dashboards and alerts name only what exists.
+//! What `GET /metrics` exports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;

@@ -15,7 +15,7 @@ use crate::journal::{self, JournalContents, NotSold, NotSoldReason, Outcome, Rec
 
 /// How long after its deadline an order that the shop does not know counts as never placed: clocks may differ a little.
 const CLOCK_MARGIN_MS: u64 = 2_000;
-/// The pending order of another program is looked up first after the delay that follows so many lookups.
+/// The first lookup of another program's pending order waits as long as the one after this many lookups: that program asks too.
 const OTHERS_CHECKS: u32 = 3;
 
 impl Orders {

@@ -83,7 +83,8 @@ impl App {
     pub(super) fn open_selection(&mut self) {
         match self.screen {
             Screen::Orders => self.orders.open = true,
-            _ => self.shop.focus = self.shop.focus.next(),
+            Screen::Shop => self.shop.focus = self.shop.focus.next(),
+            Screen::Autopilot | Screen::Services => {}
         }
     }
 
@@ -144,7 +145,7 @@ impl App {
     pub(crate) fn is_frozen(&self) -> bool {
         match self.screen {
             Screen::Autopilot => self.autopilot.status.frozen,
-            _ => self.books.is_frozen(),
+            Screen::Shop | Screen::Orders | Screen::Services => self.books.is_frozen(),
         }
     }
 
@@ -152,7 +153,7 @@ impl App {
     pub(super) fn poll_services(&mut self) -> Vec<Effect> {
         match self.screen {
             Screen::Services => self.services.poll(self.now.elapsed),
-            _ => Vec::new(),
+            Screen::Shop | Screen::Orders | Screen::Autopilot => Vec::new(),
         }
     }
 

@@ -77,8 +77,8 @@ pub(super) static INSERT_ENTRIES: LazyLock<String> = LazyLock::new(|| {
 });
 const INSERT_PARAMETERS: usize = ENTRY_COLUMNS.len() + 7;
 /// [`INSERT_ENTRIES`] and [`UPDATE_BOOKS`] in one statement, which commits by itself. Takes the parameters of both. Returns the
-/// number of new entries. Fails by a division by zero if they do not lead from a stored stock to the new one. Sets what its
-/// durability depends on.
+/// number of new entries. Fails by a division by zero if an entry does not lead from the stored stock to the new one. Sets
+/// `synchronous_commit`, on which its durability depends.
 pub(super) static APPEND: LazyLock<String> = LazyLock::new(|| append(""));
 /// The same; takes the payload of a notification too.
 pub(super) static APPEND_AND_NOTIFY: LazyLock<String> = LazyLock::new(|| {
