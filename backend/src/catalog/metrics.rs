@@ -74,7 +74,7 @@ impl Tally {
             Verdict::Recorded { replayed: true, .. } => self.replayed += 1,
             Verdict::Recorded { entries, .. } => self.count_recorded(entries),
             Verdict::RefusedUnrecorded(lines) => {
-                self.refuse(RefusalReason::of_lines(lines.iter().map(|line| line.reason)), 1)
+                self.refuse(RefusalReason::of_lines(lines.iter().map(|line| line.reason)), 1);
             }
             Verdict::KeyReused => self.refuse(RefusalReason::KeyReused, 1),
             Verdict::TooManyRefusals => self.refuse(RefusalReason::TooManyRefusals, 1),
