@@ -97,6 +97,8 @@ async fn a_lost_database_is_named_to_clients_and_logged_once() {
     let lines: Vec<&str> = log
         .lines()
         .filter(|line| line.contains("WARN") && !line.contains(" sqlx"))
+        // Where it lasts for more than ten seconds, as on a busy machine.
+        .filter(|line| !line.contains("does not serve, still"))
         .collect();
     assert_eq!(lines.len(), 1, "{log}");
     assert_contains(lines[0], &["does not serve", "postgres://shop@"]);

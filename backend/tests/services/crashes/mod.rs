@@ -23,7 +23,7 @@ use crate::fixture::StoreFixture;
 
 async fn nothing_is_lost_or_doubled(fixture: StoreFixture, kills: usize) -> String {
     let plan = Plan::from_environment(kills);
-    let mut run = Run::start(fixture, 1, plan.seed);
+    let mut run = Run::start(fixture, 1, plan.seed).await;
     run.kill_in_rounds(plan.kills).await;
     run.finish(plan.seed).await
 }
@@ -53,7 +53,7 @@ async fn postgres_loses_and_doubles_nothing_when_processes_are_killed() {
 /// the end all have the same state.
 async fn two_of_each_agree(fixture: StoreFixture) -> String {
     let plan = Plan::from_environment(0);
-    let mut run = Run::start(fixture, 2, plan.seed);
+    let mut run = Run::start(fixture, 2, plan.seed).await;
     let [one, other] = run.topology.clients("catalog").try_into().unwrap();
     let (one, other) = (FeedRecorder::start(one), FeedRecorder::start(other));
     run.wait_for_purchases(50).await;

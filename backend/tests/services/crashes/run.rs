@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use testing::eventually;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::{JoinSet, block_in_place};
 
 use super::checks::{check, check_forged};
@@ -48,6 +49,9 @@ impl Plan {
     }
 }
 
+/// The clients of a run saturate the cores, so that two runs at once take longer than one after the other.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 /// Services under load.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -56,6 +60,7 @@ pub(super) struct Run {
     clients: JoinSet<()>,
     random: StdRng,
     totals: Totals,
+    _turn: MutexGuard<'static, ()>,
 }
 
 /// Counts of a run.
@@ -69,8 +74,9 @@ struct Totals {
 }
 
 impl Run {
-    /// Starts the services and the clients.
-    pub(super) fn start(fixture: StoreFixture, copies: usize, seed: u64) -> Self {
+    /// Starts the services and the clients, when no other run goes on.
+    pub(super) async fn start(fixture: StoreFixture, copies: usize, seed: u64) -> Self {
+        let turn = TURN.lock().await;
         let topology = block_in_place(|| Topology::start(fixture, copies, BOOKS));
         let journal = Journal::new(&topology.fixture.path("acks.jsonl"));
         let workload = Arc::new(Workload::new(journal, topology.clients("frontend")));
@@ -90,6 +96,7 @@ impl Run {
             clients,
             random,
             totals: Totals::default(),
+            _turn: turn,
         }
     }
 
