@@ -199,6 +199,13 @@ mod tests {
     }
 
     #[test]
+    fn the_key_of_a_screen_is_the_number_of_its_tab() {
+        for (number, screen) in (1..).zip(Screen::ALL) {
+            assert_eq!(screen.info().keys, number.to_string());
+        }
+    }
+
+    #[test]
     fn the_palette_finds_a_command_by_its_help() {
         assert_eq!(palette("buy").first(), Some(&Command::Buy));
         assert_eq!(palette("receipts").first(), Some(&Command::Go(Screen::Orders)));

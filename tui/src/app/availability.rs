@@ -62,13 +62,13 @@ impl Command {
                 Screen::Autopilot => (!run.has_run).then(|| "there is no chart yet".to_owned()),
                 Screen::Shop if self == Self::Freeze => None,
                 Screen::Shop => no_book(),
-                Screen::Orders | Screen::Services => {
+                _ => {
                     let [shop, autopilot] = [Screen::Shop, Screen::Autopilot].map(|screen| app.screen_and_key(screen));
                     Some(format!("only in {shop} and {autopilot}"))
                 }
             },
             Self::Suspend if app.connection.is_remote => Some("the shop runs on another machine".to_owned()),
-            Self::Go(Screen::Shop | Screen::Orders | Screen::Services)
+            Self::Go(_)
             | Self::Up
             | Self::Down
             | Self::Left

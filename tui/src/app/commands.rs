@@ -69,20 +69,6 @@ impl App {
         Vec::new()
     }
 
-    fn change_pane(&mut self, command: Command) {
-        let can_open = self.can_open();
-        match (self.screen, command) {
-            (Screen::Orders, Command::Left) => self.orders.open = false,
-            (Screen::Orders, Command::Right) => self.orders.open |= can_open,
-            (Screen::Orders, _) => self.orders.open = can_open,
-            (Screen::Shop, Command::Left) if self.shop.focus == Focus::Topics => {}
-            (Screen::Shop, Command::Right) if self.shop.focus == Focus::Detail || !can_open => {}
-            (Screen::Shop, Command::Right | Command::NextPane) => self.shop.focus = self.shop.focus.next(),
-            (Screen::Shop, _) => self.shop.focus = self.shop.focus.previous(),
-            (Screen::Autopilot | Screen::Services, _) => {}
-        }
-    }
-
     fn go(&mut self, screen: Screen) -> Vec<Effect> {
         self.overlays.clear();
         self.screen = screen;

@@ -1,6 +1,5 @@
 //! Routes keys, clicks, the wheel and pasted text to the overlay, the search or the screen.
 
-use super::filter::Filter;
 use super::layout::Target;
 use super::overlay::Overlay;
 use super::shop::{Focus, ShopScreen};
@@ -62,25 +61,6 @@ impl App {
                 let command = self.keymap.command(key);
                 command.map_or_else(Vec::new, |command| self.run(command, Some(key.key)))
             }
-        }
-    }
-
-    /// Whether keys edit the filter of the screen.
-    pub(crate) fn is_editing_filter(&self) -> bool {
-        let filter = match self.screen {
-            Screen::Shop => self.shop.search.as_ref().map(|search| &search.filter),
-            Screen::Orders => self.orders.filter.as_ref(),
-            Screen::Autopilot | Screen::Services => None,
-        };
-        filter.is_some_and(|filter| filter.editing)
-    }
-
-    /// The filter of the screen, if there is one.
-    fn filter_mut(&mut self) -> Option<&mut Filter> {
-        match self.screen {
-            Screen::Shop => self.shop.search.as_mut().map(|search| &mut search.filter),
-            Screen::Orders => self.orders.filter.as_mut(),
-            Screen::Autopilot | Screen::Services => None,
         }
     }
 

@@ -1,7 +1,8 @@
-//! What differs between the screens: how each one is moved in, opened, closed, refreshed and copied from.
+//! What differs between the screens: how each one is moved in, filtered, opened, closed, refreshed and copied from.
 
 use std::time::Duration;
 
+use super::filter::Filter;
 use super::notices::Severity;
 use super::receipt_text;
 use super::shop::{Focus, ShopScreen};
@@ -67,6 +68,40 @@ impl App {
                 shop.select_book(step.apply(shop.cursor, book_rows, shop.rows.len()), shared)
             }
         })
+    }
+
+    /// Moves between the panes.
+    pub(super) fn change_pane(&mut self, command: Command) {
+        let can_open = self.can_open();
+        match (self.screen, command) {
+            (Screen::Orders, Command::Left) => self.orders.open = false,
+            (Screen::Orders, Command::Right) => self.orders.open |= can_open,
+            (Screen::Orders, _) => self.orders.open = can_open,
+            (Screen::Shop, Command::Left) if self.shop.focus == Focus::Topics => {}
+            (Screen::Shop, Command::Right) if self.shop.focus == Focus::Detail || !can_open => {}
+            (Screen::Shop, Command::Right | Command::NextPane) => self.shop.focus = self.shop.focus.next(),
+            (Screen::Shop, _) => self.shop.focus = self.shop.focus.previous(),
+            (Screen::Autopilot | Screen::Services, _) => {}
+        }
+    }
+
+    /// Whether keys edit the filter of the screen.
+    pub(crate) fn is_editing_filter(&self) -> bool {
+        let filter = match self.screen {
+            Screen::Shop => self.shop.search.as_ref().map(|search| &search.filter),
+            Screen::Orders => self.orders.filter.as_ref(),
+            Screen::Autopilot | Screen::Services => None,
+        };
+        filter.is_some_and(|filter| filter.editing)
+    }
+
+    /// The filter of the screen, if there is one.
+    pub(super) fn filter_mut(&mut self) -> Option<&mut Filter> {
+        match self.screen {
+            Screen::Shop => self.shop.search.as_mut().map(|search| &mut search.filter),
+            Screen::Orders => self.orders.filter.as_mut(),
+            Screen::Autopilot | Screen::Services => None,
+        }
     }
 
     /// Whether "open" does anything.

@@ -9,6 +9,7 @@ use ratatui::style::Color;
 
 use super::catalog::{book, lost, neighbour, readiness, receipt, receipt_of, sold_out, too_few, unreachable};
 use super::fixture::{Fixture, text};
+use crate::app::Screen;
 use crate::message::Event;
 use crate::theme::{Appearance, Theme};
 
@@ -356,6 +357,26 @@ fn every_screen_fits_every_size_in_every_theme() {
                 shop.draw_in(&Appearance::new(Theme::Light, false, false));
                 shop.resize(40, 10);
                 shop.draw();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_tab_of_the_screen_is_shown_beside_the_longest_state_of_the_connection() {
+    for columns in [40, 60, 80, 100, 120] {
+        let mut shop = Fixture::stocked(columns, 30);
+        shop.disconnect();
+        for screen in Screen::ALL {
+            shop.app.screen = screen;
+            let frame = shop.screen();
+            let tabs = frame.lines().next().unwrap();
+            assert!(tabs.contains(screen.name()), "{columns} columns: {tabs}");
+            for number in 1..=Screen::ALL.len() {
+                assert!(
+                    columns < 60 || tabs.contains(&format!("{number}")),
+                    "{number} at {columns} columns: {tabs}"
+                );
             }
         }
     }

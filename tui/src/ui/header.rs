@@ -12,6 +12,8 @@ use crate::format;
 
 /// The least width of the breadcrumbs beside the basket and the counts.
 const BREADCRUMBS_MIN: usize = 24;
+/// The columns between two tabs.
+const TAB_GAP: u16 = 2;
 
 /// Draws two rows: tabs and connection, then breadcrumbs and counts.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
@@ -53,18 +55,38 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         canvas.text(skip_columns(area, 1), "bookstore", palette.strong);
         x += 12;
     }
-    let is_offered = |screen: &Screen| *screen != Screen::Autopilot || !canvas.app.connection.is_remote;
-    let numbered: Vec<_> = (1..)
-        .zip(Screen::ALL)
-        .filter(|(_, screen)| is_offered(screen))
-        .collect();
-    for (number, screen) in numbered {
-        let active = screen == canvas.app.screen;
+    let room = area.right().saturating_sub(x);
+    let mut tabs = tab_lines(canvas, wide);
+    if !fit(&tabs, room) {
+        tabs = tab_lines(canvas, false);
+    }
+    if !fit(&tabs, room) {
+        tabs.retain(|(screen, _)| *screen == canvas.app.screen);
+    }
+    for (screen, line) in tabs {
+        let width = format::cells(line.width()).min(area.right().saturating_sub(x));
+        canvas.clickable_line(Rect { x, width, ..area }, &line, Target::Tab(screen));
+        x += width + TAB_GAP;
+    }
+}
+
+fn fit(tabs: &[(Screen, Line<'_>)], room: u16) -> bool {
+    let columns = tabs.iter().map(|(_, line)| format::cells(line.width()) + TAB_GAP);
+    columns.sum::<u16>() <= room + TAB_GAP
+}
+
+/// The tabs; those that are not active have names only if `all_named`.
+fn tab_lines(canvas: &Canvas<'_>, all_named: bool) -> Vec<(Screen, Line<'static>)> {
+    let (app, palette) = (canvas.app, canvas.palette());
+    let is_offered = |screen: &Screen| *screen != Screen::Autopilot || !app.connection.is_remote;
+    let numbered = (1..).zip(Screen::ALL).filter(|(_, screen)| is_offered(screen));
+    let line = |(number, screen): (usize, Screen)| {
+        let active = screen == app.screen;
         let mut name = number.to_string();
-        if active || wide {
+        if active || all_named {
             name += &format!(" {}", screen.name());
         }
-        let pending = canvas.app.orders.pending_count();
+        let pending = app.orders.pending_count();
         if screen == Screen::Orders && pending > 0 {
             name += &format!(" {}{pending}", canvas.glyphs().unknown);
         }
@@ -73,17 +95,12 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         }
         let style = match screen {
             _ if active => palette.accent,
-            Screen::Autopilot if canvas.app.autopilot.available.is_err() => palette.dim,
+            Screen::Autopilot if app.autopilot.available.is_err() => palette.dim,
             _ => palette.text,
         };
-        let line = canvas.marker(active, true) + Span::styled(name, style);
-        let width = format::cells(line.width());
-        if x + width + 1 > area.right() {
-            break;
-        }
-        canvas.clickable_line(Rect { x, width, ..area }, &line, Target::Tab(screen));
-        x += width + 2;
-    }
+        (screen, canvas.marker(active, true) + Span::styled(name, style))
+    };
+    numbered.map(line).collect()
 }
 
 /// The badge of a run in the autopilot's tab: a sign, and a word where there is room.
