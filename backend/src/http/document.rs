@@ -9,7 +9,7 @@ mod components;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::wire::ServiceKind;
-use common::{Code, limits};
+use common::{Code, Description, limits};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
@@ -163,7 +163,7 @@ fn add_rules(schemas: &mut Value) {
     }
     for name in ["BookBody", "NumberedBookBody"] {
         if let Some(properties) = schemas.get_mut(name).map(|schema| &mut schema["properties"]) {
-            for text in ["title", "author", "topic"] {
+            for text in std::iter::once("title").chain(Description::COLUMNS) {
                 properties[text]["pattern"] = TEXT.into();
                 properties[text]["maxLength"] = limits::NAME_BYTES_MAX.into();
             }
