@@ -188,7 +188,8 @@ impl TryFrom<ReceiptJson> for Receipt {
 
     fn try_from(json: ReceiptJson) -> Result<Self, &'static str> {
         let lines = match (json.lines, json.item, json.quantity) {
-            (Some(lines), None, None) if !lines.is_empty() => lines.into(),
+            // One line has the short form, in which its total and seq are those of the order.
+            (Some(lines), None, None) if lines.len() > 1 => lines.into(),
             (None, Some(item), Some(quantity)) => InlineVec::from_buf([ReceiptLine {
                 item,
                 title: json.title,
@@ -199,7 +200,7 @@ impl TryFrom<ReceiptJson> for Receipt {
                 seq: json.seq,
                 reason: json.reason,
             }]),
-            _ => return Err("expected either `item` and `quantity`, or `lines`"),
+            _ => return Err("expected either `item` and `quantity`, or two or more `lines`"),
         };
         Ok(Self {
             order: json.order,

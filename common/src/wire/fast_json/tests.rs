@@ -264,4 +264,8 @@ fn a_receipt_of_one_line_has_the_fields_of_the_line() {
         assert_eq!(String::from_utf8(receipt.to_json()).unwrap(), json);
         assert_eq!(serde_json::to_string(&receipt).unwrap(), json);
     }
+    // It would be written without the total and the seq of its line.
+    let long = format!(r#"{{"order":"{id}","status":"sold","lines":[{{{line}}}],"total":"50.00","seq":6,{at}}}"#);
+    assert!(Receipt::from_json(long.as_bytes()).is_err());
+    assert!(serde_json::from_str::<Receipt>(&long).is_err());
 }
