@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::metrics::BatchMetrics;
+use crate::reply::{self, Reply};
 
 /// An item is rejected if the full batches before it would keep it waiting for longer than this, at the pace of the last
 /// batch.
@@ -67,7 +68,7 @@ pub enum Error {
 
 struct Item<T, R> {
     input: T,
-    result: oneshot::Sender<R>,
+    reply: Reply<R>,
     enqueued: Instant,
 }
 
@@ -156,10 +157,10 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     }
 
     fn enqueue(&self, input: T) -> Result<oneshot::Receiver<R>, Error> {
-        let (result, receiver) = oneshot::channel();
+        let (reply, receiver) = Reply::new();
         let item = || Item {
             input,
-            result,
+            reply,
             enqueued: Instant::now(),
         };
         let sent = match self.pace.is_too_slow_for(self.queued() / self.max_batch) {
@@ -203,16 +204,13 @@ where
         let Some(first) = items.first().map(|item| item.enqueued) else {
             continue;
         };
-        let batch = items.drain(..count).map(|item| (item.input, item.result));
-        let (inputs, senders): (Vec<_>, Vec<_>) = batch.unzip();
+        let batch = items.drain(..count).map(|item| (item.input, item.reply));
+        let (inputs, replies): (Vec<_>, Vec<_>) = batch.unzip();
         let sent = send(inputs, first);
         tokio::spawn(async move {
             let results = sent.await;
             drop(permit);
-            for (sender, result) in senders.into_iter().zip(results) {
-                // The caller may have been dropped.
-                let _ = sender.send(result);
-            }
+            reply::send_all(replies.into_iter().zip(results));
         });
     }
 }

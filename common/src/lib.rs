@@ -21,6 +21,7 @@ pub mod order;
 pub mod parse;
 pub mod position;
 pub mod problem;
+pub mod reply;
 pub mod seq;
 pub mod text;
 pub mod time;

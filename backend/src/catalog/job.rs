@@ -2,9 +2,11 @@
 //! answered with decisions and a change only with books.
 
 use common::client::traced_cause;
+use common::reply;
 use common::wire::{Book, ChangedBooks, Decision, Decisions, Outcome, Sale};
 use common::{Deadline, Entry, InlineVec, Kind, Position};
 use http::HeaderValue;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::decide::{Batch, CatalogUpdate, DurableState, Verdict};
@@ -25,7 +27,7 @@ pub(super) struct UpdateDecision {
 }
 
 /// Where the reply to a job goes. Dropped unsent if the outcome is unknown.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+pub(super) type Reply<T> = reply::Reply<Result<T, Error>>;
 
 /// A request to the ledger's thread.
 #[derive(Debug)]
@@ -171,9 +173,9 @@ impl Job {
     /// Answers that the job failed and changed nothing.
     pub(super) fn reject(self, error: Error) {
         match self {
-            Self::Sell(pending) => drop(pending.reply.send(Err(error))),
-            Self::UpdateBooks(pending) => drop(pending.reply.send(Err(error))),
-            Self::ConfirmHead(reply) => drop(reply.send(Err(error))),
+            Self::Sell(pending) => pending.reply.send(Err(error)),
+            Self::UpdateBooks(pending) => pending.reply.send(Err(error)),
+            Self::ConfirmHead(reply) => reply.send(Err(error)),
             Self::Close(_) => {}
         }
     }
@@ -186,13 +188,20 @@ pub(super) enum Answer {
     ConfirmHead(Reply<()>),
 }
 
-impl Answer {
-    /// Wakes the caller. One that is gone does not change the decision.
-    pub(super) fn send(self) {
+impl reply::Answer for Answer {
+    fn runtime(&self) -> Option<&Handle> {
         match self {
-            Self::Sell(reply, decisions) => drop(reply.send(decisions)),
-            Self::UpdateBooks(reply, decision) => drop(reply.send(Ok(decision))),
-            Self::ConfirmHead(reply) => drop(reply.send(Ok(()))),
+            Self::Sell(reply, _) => reply.runtime(),
+            Self::UpdateBooks(reply, _) => reply.runtime(),
+            Self::ConfirmHead(reply) => reply.runtime(),
+        }
+    }
+
+    fn send(self) {
+        match self {
+            Self::Sell(reply, decisions) => reply.send(decisions),
+            Self::UpdateBooks(reply, decision) => reply.send(Ok(decision)),
+            Self::ConfirmHead(reply) => reply.send(Ok(())),
         }
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use super::error::Error;
@@ -27,8 +26,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Starts the thread. `open` makes its writer; `None` if the catalog stops first. Must run within a runtime, which the
-    /// thread may spawn tasks on.
+    /// Starts the thread. `open` makes its writer; `None` if the catalog stops first.
     pub(super) fn start(
         status: Arc<StoreStatus>,
         metrics: Arc<CatalogMetrics>,
@@ -36,9 +34,7 @@ impl Ledger {
     ) -> Result<Self, store::Error> {
         let (queue, mut inbox) = Queue::new(metrics);
         let (failed, failure) = watch::channel(None);
-        let runtime = Handle::current();
         let run = move || {
-            let _entered = runtime.enter();
             let fail = |error: store::Error, what: &str| {
                 tracing::error!(%error, "{what}");
                 failed.send_replace(Some(format!("{what}: {error}")));
@@ -79,7 +75,7 @@ impl Ledger {
         if self.status.is_stalled() {
             return Err(self.status.unavailable());
         }
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new();
         self.queue.push(job(reply))?;
         match answer.await {
             Ok(result) => result,

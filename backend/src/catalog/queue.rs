@@ -173,12 +173,13 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
+    use common::reply::Reply;
     use tokio::sync::oneshot;
 
     use super::*;
 
     fn confirm() -> Job {
-        Job::ConfirmHead(oneshot::channel().0)
+        Job::ConfirmHead(Reply::new().0)
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use common::reply;
 use common::trace::{SpanKind, tracer};
 use common::wire::StoreHealth;
 use common::{
@@ -13,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 use super::decide::{Batch, CurrentBook, DurableState};
 use super::decision_index::Lookup;
 use super::followers::Followers;
-use super::job::{Answer, Job, decide};
+use super::job::{Job, decide};
 use super::metrics::{CatalogMetrics, Tally};
 use super::queue::Inbox;
 use super::refusal_limit::RefusalLimit;
@@ -180,18 +181,13 @@ impl Writer {
         self.metrics.record(&tally);
     }
 
-    /// Answers the jobs of a batch. Where they are several, a task does it: it wakes their callers from within the runtime,
-    /// whereas this thread would have to wake a thread of it again and again.
+    /// Answers the jobs of a batch.
     fn answer(&self, jobs: Vec<Job>) {
         let mut tally = Tally::default();
         jobs.iter().for_each(|job| job.tally(&mut tally));
         self.metrics.record(&tally);
         let state = self.read_state();
-        let answers: Vec<Answer> = jobs.into_iter().filter_map(|job| job.answer(&state)).collect();
-        match answers.len() {
-            0 | 1 => answers.into_iter().for_each(Answer::send),
-            _ => drop(tokio::spawn(async { answers.into_iter().for_each(Answer::send) })),
-        }
+        reply::send_all(jobs.into_iter().filter_map(|job| job.answer(&state)));
     }
 
     /// Decides and appends; after a conflict while no other catalog appends. Purchases whose deadline passes before their

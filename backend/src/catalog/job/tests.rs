@@ -81,12 +81,12 @@ fn update(change: i64) -> CatalogUpdate {
 type Answer<T> = oneshot::Receiver<Result<T, Error>>;
 
 fn sell(sales: Vec<Sale>) -> (Job, Answer<Decisions>) {
-    let (reply, answer) = oneshot::channel();
+    let (reply, answer) = Reply::new();
     (Job::Sell(Pending::new(sales, reply)), answer)
 }
 
 fn change_stock(update: CatalogUpdate) -> (Job, Answer<UpdateDecision>) {
-    let (reply, answer) = oneshot::channel();
+    let (reply, answer) = Reply::new();
     (Job::UpdateBooks(Pending::new(update, reply)), answer)
 }
 
@@ -98,9 +98,7 @@ fn run(catalog: &mut State, has_room: bool, mut jobs: Vec<Job>) {
         .with_refusals_max(refusals_max);
     let entries = decide(&mut jobs, batch).unwrap();
     catalog.apply(entries);
-    jobs.into_iter()
-        .filter_map(|job| job.answer(catalog))
-        .for_each(super::Answer::send);
+    reply::send_all(jobs.into_iter().filter_map(|job| job.answer(catalog)));
 }
 
 fn outcomes(decisions: &Decisions) -> Vec<(Outcome, bool, usize)> {
@@ -214,14 +212,14 @@ fn on_a_full_disk_what_needs_no_room_is_answered_beside_what_does() {
 fn a_rejected_job_gets_the_error_and_a_confirmed_head_an_answer() {
     let (selling, mut sold) = sell(vec![sale(1, 1)]);
     let (changing, mut changed) = change_stock(update(1));
-    let (reply, mut confirmed) = oneshot::channel();
+    let (reply, mut confirmed) = Reply::new();
     for job in [selling, changing, Job::ConfirmHead(reply)] {
         job.reject(Error::Full);
     }
     assert!(matches!(sold.try_recv().unwrap(), Err(Error::Full)));
     assert!(matches!(changed.try_recv().unwrap(), Err(Error::Full)));
     assert!(matches!(confirmed.try_recv().unwrap(), Err(Error::Full)));
-    let (reply, mut confirmed) = oneshot::channel();
+    let (reply, mut confirmed) = Reply::new();
     run(&mut catalog(), true, vec![Job::ConfirmHead(reply)]);
     assert!(confirmed.try_recv().unwrap().is_ok());
 }
@@ -264,7 +262,7 @@ fn a_job_has_the_trace_of_its_request_and_the_latest_deadline_of_its_orders() {
     assert_eq!([selling.trace(), changing.trace()], [Some(&trace); 2]);
     let deadlines = [3, u64::MAX].map(|millis| Some(Deadline::from_millis(millis)));
     assert_eq!([selling.deadline(), changing.deadline()], deadlines);
-    let (reply, _confirmed) = oneshot::channel();
+    let (reply, _confirmed) = Reply::new();
     assert_eq!(Job::ConfirmHead(reply).deadline(), None);
 }
 
@@ -274,6 +272,6 @@ fn a_job_adds_its_lines_to_a_batch() {
     assert_eq!(change_stock(update(5)).0.lines(), 1);
     // The queue is bounded by these lines, so a job without any counts too; the end of the thread does not.
     assert_eq!(sell(Vec::new()).0.lines(), 1);
-    assert_eq!(Job::ConfirmHead(oneshot::channel().0).lines(), 1);
+    assert_eq!(Job::ConfirmHead(Reply::new().0).lines(), 1);
     assert_eq!(Job::Close(oneshot::channel().0).lines(), 0);
 }
