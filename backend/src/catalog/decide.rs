@@ -101,6 +101,16 @@ impl<'a, D: DurableState> Batch<'a, D> {
         }
     }
 
+    /// Makes room for so many entries.
+    #[must_use]
+    pub fn with_capacity(self, entries: usize) -> Self {
+        Self {
+            recorded: AHashMap::with_capacity(entries),
+            entries: Vec::with_capacity(entries),
+            ..self
+        }
+    }
+
     /// Limits the refusals that the batch records, in entries.
     #[must_use]
     pub fn with_refusals_max(self, refusals_left: usize) -> Self {

@@ -11,19 +11,17 @@ const WORDS: usize = ORDERS * BITS_PER_ORDER / 64;
 const PROBES: u64 = 16;
 
 /// A Bloom filter (Bloom 1970; double hashing after Kirsch and Mitzenmacher 2006).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Filter {
+    /// Empty until the first order is added: a block of imported books never has one.
     bits: Vec<u64>,
-}
-
-impl Default for Filter {
-    fn default() -> Self {
-        Self { bits: vec![0; WORDS] }
-    }
 }
 
 impl Filter {
     pub(super) fn add(&mut self, order: OrderId) {
+        if self.bits.is_empty() {
+            self.bits = vec![0; WORDS];
+        }
         for (word, mask) in probes(order) {
             if let Some(bits) = self.bits.get_mut(word) {
                 *bits |= mask;
@@ -37,7 +35,10 @@ impl Filter {
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        self.bits.iter().flat_map(|word| word.to_le_bytes()).collect()
+        match self.bits.is_empty() {
+            true => vec![0; WORDS * size_of::<u64>()],
+            false => self.bits.iter().flat_map(|word| word.to_le_bytes()).collect(),
+        }
     }
 
     /// Parses the bytes of [`Self::to_bytes`]; `None` if their number is wrong.
@@ -65,4 +66,22 @@ fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     bits ^ (bits >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_without_orders_contains_none_and_is_saved_like_any_other() {
+        let (mut filter, order) = (Filter::default(), OrderId::generate());
+        assert!(!filter.may_contain(order));
+        let content = filter.to_bytes();
+        assert!(!Filter::from_bytes(&content).unwrap().may_contain(order));
+        filter.add(order);
+        assert!(filter.may_contain(order));
+        let saved = filter.to_bytes();
+        assert_eq!(saved.len(), content.len());
+        assert!(Filter::from_bytes(&saved).unwrap().may_contain(order));
+    }
 }

@@ -217,6 +217,7 @@ impl Writer {
             end,
         };
         let batch = Batch::new(&durable, Timestamp::now())
+            .with_capacity(jobs.iter().map(Job::lines).sum())
             .with_refusals_max(self.refusals.remaining(Instant::now()))
             .with_room(has_room);
         let entries = decide(jobs, batch)?;
