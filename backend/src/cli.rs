@@ -139,16 +139,13 @@ impl Services {
         server.drain_delay
     }
 
-    /// The number of worker threads; `None` for one per processor.
-    ///
-    /// A catalog or an order service receives one batch after the other: more threads only wake each other.
-    pub fn threads(&self) -> Option<usize> {
+    /// The number of threads that serve connections: one for each processor, or for each second one in a service that
+    /// receives one batch after the other.
+    pub(crate) fn threads(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         match self {
-            Self::All(_) | Self::Frontend(_) => None,
-            Self::Catalog(_) | Self::Order(_) => {
-                let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-                Some(processors.div_ceil(2))
-            }
+            Self::All(_) | Self::Frontend(_) => processors,
+            Self::Catalog(_) | Self::Order(_) => processors.div_ceil(2),
         }
     }
 }

@@ -56,15 +56,7 @@ fn run(configuration: Configuration) -> Result<ExitCode> {
         Command::Man(args) => Ok(args.run(Cli::command()).map(|()| ExitCode::SUCCESS)?),
         Command::Serve(services) => {
             let services = services.with_inherited_listeners()?;
-            let mut builder = tokio::runtime::Builder::new_multi_thread();
-            if let Some(threads) = services.threads() {
-                builder.worker_threads(threads);
-            }
-            builder.enable_all().build()?.block_on(daemon::run(
-                services,
-                &configuration.cli.logging,
-                config.as_deref(),
-            ))?;
+            daemon::run(services, &configuration.cli.logging, config.as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -21,7 +21,7 @@ use crate::cli::Services;
 use crate::descriptors::Share;
 use crate::discovery::RunningShop;
 use crate::frontend::{self, Frontend};
-use crate::http::{AccessRules, Health, Routes, Stop, Tls, run_server};
+use crate::http::{AccessRules, ConnectionThreads, Health, Routes, Stop, Tls, run_server};
 use crate::local::Local;
 use crate::order::{self, OrderService};
 use crate::settings::{
@@ -96,15 +96,22 @@ struct Shared {
     service: Token,
     /// `None` without TLS.
     tls: Option<Tls>,
+    threads: ConnectionThreads,
     grace: Grace,
 }
 
 impl Shared {
-    fn read(shopkeeper: Option<&AdminToken>, service: &ServiceToken, server: &ServerSettings) -> Result<Self, Error> {
+    fn read(
+        shopkeeper: Option<&AdminToken>,
+        service: &ServiceToken,
+        server: &ServerSettings,
+        threads: ConnectionThreads,
+    ) -> Result<Self, Error> {
         Ok(Self {
             shopkeeper: shopkeeper.map_or_else(|| Ok(Token::fixed(None)), AdminToken::read)?,
             service: service.read()?,
             tls: server.tls.open()?,
+            threads,
             grace: Grace::default(),
         })
     }
@@ -124,26 +131,28 @@ impl Shared {
 }
 
 impl RunningServices {
-    /// Opens stores and starts services. Must run within a runtime.
+    /// Opens stores and starts services, which serve connections on threads of their own and on the current runtime's. Must
+    /// run within a runtime.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn open(services: Services) -> Result<Self, Error> {
         check_clock(SystemTime::now())?;
+        let threads = ConnectionThreads::start(services.threads())?;
         let (service, shared) = match services {
-            Services::All(settings) => return Self::open_all(&settings).await,
+            Services::All(settings) => return Self::open_all_on(threads, &settings).await,
             Services::Catalog(args) => {
-                let shared = Shared::read(Some(&args.catalog.token), &args.callers.token, &args.server)?;
+                let shared = Shared::read(Some(&args.catalog.token), &args.callers.token, &args.server, threads)?;
                 (Service::open_catalog(&args, &shared).await?.0, shared)
             }
             Services::Order(args) => {
-                let shared = Shared::read(None, &args.callers.token, &args.server)?;
+                let shared = Shared::read(None, &args.callers.token, &args.server, threads)?;
                 let catalog = remote_catalog(&args.catalog, &shared, &args.server)?;
                 let (service, _) = Service::open_order(&args.server, &args.callers, catalog, &shared)?;
                 (service, shared)
             }
             Services::Frontend(args) => {
-                let shared = Shared::read(Some(&args.token), &args.service_token, &args.server)?;
+                let shared = Shared::read(Some(&args.token), &args.service_token, &args.server, threads)?;
                 let catalog = remote_catalog(&args.catalog, &shared, &args.server)?;
                 let orders = remote_orders(&args.order_url, args.catalog.ca.as_deref(), &shared, &args.server)?;
                 let (server, rate_limit) = (&args.server, &args.rate_limit);
@@ -159,18 +168,23 @@ impl RunningServices {
         })
     }
 
-    /// Opens the store and starts the three services. Must run within a runtime.
+    /// Opens the store and starts the three services in the current runtime. Must run within one.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn open_all(settings: &AllInOneSettings) -> Result<Self, Error> {
         check_clock(SystemTime::now())?;
+        Self::open_all_on(ConnectionThreads::current(), settings).await
+    }
+
+    async fn open_all_on(threads: ConnectionThreads, settings: &AllInOneSettings) -> Result<Self, Error> {
         let server = |listen| ServerSettings {
             listen,
             services_in_process: 3,
             ..settings.server.clone()
         };
-        let shared = Shared::read(Some(&settings.catalog.token), &settings.callers.token, &settings.server)?;
+        let (shopkeeper, service) = (&settings.catalog.token, &settings.callers.token);
+        let shared = Shared::read(Some(shopkeeper), service, &settings.server, threads)?;
         // Before the catalog opens its store.
         let order_address = settings
             .server
@@ -362,7 +376,7 @@ impl Service {
         shared: &Shared,
     ) -> Result<Self, Error> {
         let connections_max = Share::of(settings.services_in_process).connections;
-        let tls = shared.tls.clone();
+        let (tls, threads) = (shared.tls.clone(), shared.threads.clone());
         let stop = Stop {
             stopping: stopping.clone(),
             grace: settings.grace,
@@ -374,7 +388,7 @@ impl Service {
             address: listener.local_addr()?,
             health: routes.health(),
             stop_begun: routes.stop_begun(),
-            serving: tokio::spawn(run_server(listener, tls, routes, rules, connections_max, stop)),
+            serving: tokio::spawn(run_server(listener, tls, routes, rules, connections_max, threads, stop)),
             stopping,
             catalog,
         })

@@ -24,6 +24,7 @@ mod request_id;
 mod response;
 mod route;
 mod server;
+mod threads;
 mod timer;
 mod tls;
 
@@ -39,6 +40,7 @@ pub(crate) use request::Request;
 pub(crate) use response::{ApiError, ApiResult, Response};
 pub(crate) use route::{Route, Routes};
 pub(crate) use server::{Stop, bind, run as run_server};
+pub(crate) use threads::ConnectionThreads;
 pub(crate) use tls::Tls;
 
 /// Asserts that a service answers exactly the operations that its OpenAPI document describes, each under an id of its own.

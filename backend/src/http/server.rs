@@ -13,17 +13,20 @@ use common::{Incident, limits};
 use http::Request;
 use http_body_util::Empty;
 use hyper::body::{Body as _, Incoming};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
 use super::connection::serve_connection;
 use super::metrics::ConnectionMetrics;
+use super::response::WarpResponse;
 use super::route::Dispatcher;
+use super::threads::{ConnectionThreads, Counted};
 use super::timer::ConnectionTimer;
 use super::{AccessRules, Routes, Tls};
 
@@ -104,6 +107,7 @@ pub(crate) async fn run(
     routes: Routes,
     rules: AccessRules,
     connections_max: usize,
+    threads: ConnectionThreads,
     stop: Stop,
 ) {
     let stop_begun = routes.stop_begun();
@@ -139,7 +143,10 @@ pub(crate) async fn run(
             });
             let (timer, (_stop, stopped)) = (ConnectionTimer::default(), oneshot::channel());
             let tls = tls.as_ref().map(Tls::acceptor);
-            let handle = connections.spawn(serve_connection(stream, tls, service, timer.clone(), stopped));
+            let thread = threads.idlest();
+            let (stream, counted) = (stream.into_std(), thread.counted());
+            let serving = serve_on_this_thread(stream, tls, service, timer.clone(), stopped, counted);
+            let handle = connections.spawn_on(serving, thread.runtime());
             going_on.insert(handle.id(), Connection { timer, _stop });
             metrics.accepted.add(1);
         }
@@ -162,6 +169,23 @@ pub(crate) async fn run(
             "the grace period is over; open connections are closed"
         );
         connections.shutdown().await;
+    }
+}
+
+/// Serves a connection that another thread may have accepted.
+async fn serve_on_this_thread<S>(
+    stream: io::Result<std::net::TcpStream>,
+    tls: Option<TlsAcceptor>,
+    service: S,
+    timer: ConnectionTimer,
+    stopped: oneshot::Receiver<Infallible>,
+    _counted: Counted,
+) where
+    S: Service<Request<Incoming>, Response = WarpResponse, Error = Infallible>,
+{
+    match stream.and_then(TcpStream::from_std) {
+        Ok(stream) => serve_connection(stream, tls, service, timer, stopped).await,
+        Err(error) => tracing::debug!(%error, "a connection was lost between two threads"),
     }
 }
 

@@ -41,7 +41,7 @@ impl Shop {
         let token = AdminToken::new("a token of the shopkeeper");
         let settings = AllInOneSettings::on_free_ports(store, token, Duration::ZERO);
         let (token, service) = (&settings.catalog.token, &settings.callers.token);
-        let shared = Shared::read(Some(token), service, &settings.server).unwrap();
+        let shared = Shared::read(Some(token), service, &settings.server, ConnectionThreads::current()).unwrap();
         let args = CatalogArgs {
             catalog: settings.catalog,
             server: settings.server.clone(),

@@ -25,10 +25,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Exit {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let served = match cli.command {
-        Command::Serve(services) => match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(daemon::run(*services, &cli.logging, None)),
-            Err(error) => Err(error.into()),
-        },
+        Command::Serve(services) => daemon::run(*services, &cli.logging, None),
         _ => {
             print_error("this role is a command, not a service; run it with bookstored");
             return Exit::Usage;

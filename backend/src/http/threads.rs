@@ -1,0 +1,130 @@
+//! The threads that serve connections, each with a runtime of its own.
+//!
+//! A connection stays on its thread. The threads of one runtime would look for each other's work and wake each other to do
+//! so, which costs more than it gains where every task is short.
+
+use std::sync::Arc;
+use std::{io, thread};
+
+use tokio::runtime::{Builder, Handle};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// The threads of a process. Those that it started end with the last clone.
+#[derive(Debug, Clone)]
+pub(crate) struct ConnectionThreads(Arc<Threads>);
+
+#[derive(Debug)]
+struct Threads {
+    current: ConnectionThread,
+    others: Vec<ConnectionThread>,
+}
+
+/// A thread, or several that share one runtime.
+#[derive(Debug)]
+pub(super) struct ConnectionThread {
+    runtime: Handle,
+    /// Each connection holds a clone.
+    connections: Arc<()>,
+    _end: Option<DropGuard>,
+}
+
+/// Counts a connection until it is dropped.
+#[derive(Debug)]
+pub(super) struct Counted(#[expect(dead_code, reason = "counted while it exists")] Arc<()>);
+
+impl ConnectionThreads {
+    /// Those of the current runtime alone.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub(crate) fn current() -> Self {
+        let current = ConnectionThread::new(Handle::current(), None);
+        let others = Vec::new();
+        Self(Arc::new(Threads { current, others }))
+    }
+
+    /// So many, one of which is the current runtime's.
+    ///
+    /// # Errors
+    /// If the system starts no more threads.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub(crate) fn start(count: usize) -> io::Result<Self> {
+        let current = ConnectionThread::new(Handle::current(), None);
+        let others = (1..count).map(ConnectionThread::start).collect::<Result<_, _>>()?;
+        Ok(Self(Arc::new(Threads { current, others })))
+    }
+
+    /// The one with the fewest connections; the first of several.
+    pub(super) fn idlest(&self) -> &ConnectionThread {
+        let Threads { current, others } = &*self.0;
+        let idler = |idlest, thread| std::cmp::min_by_key(idlest, thread, |thread: &&ConnectionThread| thread.count());
+        others.iter().fold(current, idler)
+    }
+}
+
+impl ConnectionThread {
+    fn new(runtime: Handle, end: Option<DropGuard>) -> Self {
+        Self {
+            runtime,
+            connections: Arc::default(),
+            _end: end,
+        }
+    }
+
+    fn start(number: usize) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (handle, ended) = (runtime.handle().clone(), CancellationToken::new());
+        let end = ended.clone().drop_guard();
+        thread::Builder::new()
+            .name(format!("connections-{number}"))
+            .spawn(move || runtime.block_on(ended.cancelled_owned()))
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread for connections: {error}")))?;
+        Ok(Self::new(handle, Some(end)))
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Counts one more connection.
+    pub(super) fn counted(&self) -> Counted {
+        Counted(Arc::clone(&self.connections))
+    }
+
+    fn count(&self) -> usize {
+        Arc::strong_count(&self.connections)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_are_spread_evenly_and_the_current_thread_has_the_first() {
+        let threads = ConnectionThreads::start(3).unwrap();
+        let id = |thread: &ConnectionThread| thread.runtime().id();
+        let open = |_| (id(threads.idlest()), threads.idlest().counted());
+        let mut connections: Vec<_> = (0..6).map(open).collect();
+        let (first, again) = connections.split_at(3);
+        assert_eq!(first[0].0, Handle::current().id());
+        assert!(first.iter().zip(again).all(|((one, _), (other, _))| one == other));
+        let (freed, counted) = connections.remove(4);
+        assert_ne!(freed, Handle::current().id());
+        drop(counted);
+        assert_eq!(id(threads.idlest()), freed);
+    }
+
+    #[tokio::test]
+    async fn a_thread_ends_with_the_last_clone() {
+        let threads = ConnectionThreads::start(2).unwrap();
+        let other = threads.0.others[0].runtime().clone();
+        let running = other.spawn(std::future::pending::<()>());
+        drop(threads.clone());
+        assert!(other.spawn(async {}).await.is_ok());
+        drop(threads);
+        assert!(running.await.unwrap_err().is_cancelled());
+    }
+}
