@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(
             receivers
                 .iter_mut()
-                .map(|receiver| receiver.try_recv())
+                .map(oneshot::Receiver::try_recv)
                 .collect::<Vec<_>>(),
             [Ok(2), Ok(3)]
         );
