@@ -22,7 +22,9 @@ const ROOM_INTERVAL: Duration = Duration::from_secs(1);
 
 type StoreClosed = Option<watch::Receiver<Option<String>>>;
 
-/// Runs services in a runtime of their own; see [`run_in_runtime`].
+/// Runs services until SIGINT or SIGTERM, in a runtime of their own; prints the address of each to standard output. A second
+/// signal ends the grace period. SIGHUP reads tokens, certificates and the log's filter again. `config` is the configuration
+/// file that the settings come from.
 ///
 /// # Errors
 /// If a service cannot start, or its store closes because of an error.
@@ -31,9 +33,6 @@ pub fn run(services: Services, logging: &LogSettings, config: Option<&Path>) -> 
     runtime.block_on(run_in_runtime(services, logging, config))
 }
 
-/// Runs services until SIGINT or SIGTERM; prints the address of each to standard output. A second one ends the grace
-/// period. SIGHUP reads tokens, certificates and the log's filter again. `config` is the configuration file that the settings come
-/// from.
 async fn run_in_runtime(services: Services, logging: &LogSettings, config: Option<&Path>) -> Result<()> {
     // Before anything is opened: a signal must not leave a store without its checkpoint.
     let mut signals = Signals::listen()?;
