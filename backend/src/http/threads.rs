@@ -3,7 +3,7 @@
 //! A connection stays on its thread. The threads of one runtime would look for each other's work and wake each other to do
 //! so, which costs more than it gains where every task is short.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::{io, thread};
 
 use tokio::runtime::{Builder, Handle};
@@ -74,14 +74,25 @@ impl ConnectionThread {
     }
 
     fn start(number: usize) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (handle, ended) = (runtime.handle().clone(), CancellationToken::new());
+        let ended = CancellationToken::new();
         let end = ended.clone().drop_guard();
-        thread::Builder::new()
+        let (started, runtime) = mpsc::channel();
+        // Built there: where the thread cannot be started, a runtime must not be dropped within another one.
+        let run = move || match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => {
+                // The other end waits.
+                let _ = started.send(Ok(runtime.handle().clone()));
+                runtime.block_on(ended.cancelled_owned());
+            }
+            Err(error) => drop(started.send(Err(error))),
+        };
+        let started = thread::Builder::new()
             .name(format!("connections-{number}"))
-            .spawn(move || runtime.block_on(ended.cancelled_owned()))
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot start a thread for connections: {error}")))?;
-        Ok(Self::new(handle, Some(end)))
+            .spawn(run)
+            .and_then(|_| runtime.recv().map_err(io::Error::other)?);
+        let failed =
+            |error: io::Error| io::Error::new(error.kind(), format!("cannot start a thread for connections: {error}"));
+        Ok(Self::new(started.map_err(failed)?, Some(end)))
     }
 
     pub(super) fn runtime(&self) -> &Handle {
