@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use clap::ValueEnum;
 use common::wire::{Decision, Outcome, RefusedLine};
-use common::{Cost, Entry, GroupLine, InlineVec, Kind, Reason, Stock};
+use common::{Cost, Entry, GroupPosition, InlineVec, Kind, Reason, Stock};
 
 /// A seeded bug; its name is that of the variant, as in `lost-update`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -109,7 +109,7 @@ fn shorten_last_order(mut entries: Vec<Entry>) -> Vec<Entry> {
     };
     let first = entries.len().saturating_sub(lines);
     entries.truncate(first + kept);
-    for (entry, line) in entries.iter_mut().skip(first).zip(GroupLine::of_group(kept)) {
+    for (entry, line) in entries.iter_mut().skip(first).zip(GroupPosition::of_group(kept)) {
         entry.line = line;
     }
     entries

@@ -3,7 +3,7 @@
 use common::client::{ServiceEndpoint, http_client};
 use common::wire::Book;
 use common::{
-    ArcStr, Cost, Description, Entry, GroupLine, ItemNumber, Kind, OrderId, Position, Quantity, Seq, Stock, Timestamp,
+    ArcStr, Cost, Description, Entry, GroupPosition, ItemNumber, Kind, OrderId, Position, Quantity, Seq, Stock, Timestamp,
 };
 
 pub(crate) fn item(number: u64) -> ItemNumber {
@@ -22,7 +22,7 @@ pub(crate) fn sold(seq: u64, number: u64, stock_after: u64) -> Entry {
         at: Timestamp::from_micros(0),
         kind: Kind::Sold,
         item: item(number),
-        line: GroupLine::ONLY,
+        line: GroupPosition::ONLY,
         quantity: Some(Quantity::ONE),
         change: -1,
         stock_after: Stock::try_from(stock_after).ok(),

@@ -45,12 +45,12 @@ words! {
 /// The position of an entry in its group: the lines of an order, or of a shopkeeper's change of many books. The entries of
 /// a group follow each other, have the same order id and are durable together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupLine {
+pub struct GroupPosition {
     number: u16,
     count: u16,
 }
 
-impl GroupLine {
+impl GroupPosition {
     /// The line of a group of one.
     pub const ONLY: Self = Self { number: 1, count: 1 };
 
@@ -87,7 +87,7 @@ impl GroupLine {
     }
 }
 
-impl Default for GroupLine {
+impl Default for GroupPosition {
     fn default() -> Self {
         Self::ONLY
     }
@@ -106,7 +106,7 @@ pub struct Entry {
     /// The book.
     pub item: ItemNumber,
     /// Its position in its group.
-    pub line: GroupLine,
+    pub line: GroupPosition,
     /// The ordered copies; `None` unless it is an order.
     pub quantity: Option<Quantity>,
     /// The copies added to the stock; negative for a sale.
@@ -193,7 +193,7 @@ schema_of!(Entry: EntryJson);
 
 impl From<Entry> for EntryJson {
     fn from(entry: Entry) -> Self {
-        let is_single = entry.line == GroupLine::ONLY;
+        let is_single = entry.line == GroupPosition::ONLY;
         let description = entry.description.as_deref();
         let [topic, author] = description.map(Description::texts).unwrap_or_default();
         Self {
@@ -221,8 +221,8 @@ impl TryFrom<EntryJson> for Entry {
 
     fn try_from(json: EntryJson) -> Result<Self, &'static str> {
         let line = match (json.line, json.lines) {
-            (None, None) => Some(GroupLine::ONLY),
-            (number, count) => GroupLine::new(number.unwrap_or_default(), count.unwrap_or_default()),
+            (None, None) => Some(GroupPosition::ONLY),
+            (number, count) => GroupPosition::new(number.unwrap_or_default(), count.unwrap_or_default()),
         };
         let description = Description::from_texts([json.topic, json.author])?;
         Ok(Self {
@@ -257,7 +257,7 @@ mod tests {
     fn an_entry_of_a_group_says_so_and_one_with_half_a_line_is_refused() {
         let json = r#"{"seq":5,"at":"2026-01-31T12:00:00.000000Z","kind":"sold","item":2,"line":1,"lines":2,"quantity":1,"change":-1}"#;
         let entry: Entry = serde_json::from_str(json).unwrap();
-        assert_eq!(entry.line, GroupLine::new(1, 2).unwrap());
+        assert_eq!(entry.line, GroupPosition::new(1, 2).unwrap());
         assert_eq!(serde_json::to_string(&entry).unwrap(), json);
         for wrong in ["\"line\":3", "\"line\":0", "\"topic_\":0"] {
             assert!(
@@ -273,7 +273,7 @@ mod tests {
         let entry: Entry = serde_json::from_str(json).unwrap();
         let lines = [(1, 1), (1, 2), (2, 2), (1, 1), (1, 3)];
         let entries = lines.map(|(number, count)| Entry {
-            line: GroupLine::new(number, count).unwrap(),
+            line: GroupPosition::new(number, count).unwrap(),
             ..entry.clone()
         });
         assert_eq!(groups(&entries).map(<[Entry]>::len).collect::<Vec<_>>(), [1, 2, 1, 1]);

@@ -30,7 +30,7 @@ pub mod wire;
 
 pub use arcstr::ArcStr;
 pub use book::Description;
-pub use entry::{Entry, GroupLine, Kind, Reason};
+pub use entry::{Entry, GroupPosition, Kind, Reason};
 pub use if_match::{IfMatch, IfNoneMatch};
 pub use incident::Incident;
 pub use item::{ItemNumber, Quantity, Stock};

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use backend::store::{self, EditPolicy};
 use clap::Args;
 use common::wire::Book;
-use common::{Entry, GroupLine, Kind, OrderId, Quantity, Seq, Timestamp};
+use common::{Entry, GroupPosition, Kind, OrderId, Quantity, Seq, Timestamp};
 
 use testing::{Process, proc};
 
@@ -159,7 +159,7 @@ impl Ledger {
             at: Timestamp::now(),
             kind,
             item: book.item,
-            line: GroupLine::ONLY,
+            line: GroupPosition::ONLY,
             quantity: (kind == Kind::Sold).then_some(Quantity::ONE),
             change,
             stock_after: Some(book.stock),

@@ -1,6 +1,6 @@
 //! The rules of consecutive entries: they count without a gap, and the lines of a group follow each other.
 
-use common::{Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Timestamp, limits};
+use common::{Entry, GroupPosition, ItemNumber, Kind, OrderId, Reason, Seq, Timestamp, limits};
 
 use crate::Violation;
 
@@ -14,7 +14,7 @@ pub struct LedgerEnd {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct OpenGroup {
-    line: GroupLine,
+    line: GroupPosition,
     order: Option<OrderId>,
     at: Timestamp,
     item: ItemNumber,
@@ -74,7 +74,7 @@ pub fn check_sequence(end: &LedgerEnd, entry: &Entry) -> Option<Violation> {
     let continues = match end.open {
         None => line.is_first() && (line.is_last() || entry.order.is_some()),
         Some(open) => {
-            GroupLine::new(open.line.number() + 1, open.line.count()) == Some(line)
+            GroupPosition::new(open.line.number() + 1, open.line.count()) == Some(line)
                 && open.order == entry.order
                 && open.at == entry.at
                 && open.item < entry.item

@@ -1,7 +1,7 @@
 //! What can be wrong with a ledger, each case with the values that show it.
 
 use common::money::Total;
-use common::{ArcStr, Cost, GroupLine, OrderId, Quantity, Seq, Stock};
+use common::{ArcStr, Cost, GroupPosition, OrderId, Quantity, Seq, Stock};
 
 /// The group to which a violation belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,13 +45,13 @@ pub enum Violation {
     #[error("line {} of {} does not continue what is before it", line.number(), line.count())]
     BrokenGroup {
         /// The entry's line.
-        line: GroupLine,
+        line: GroupPosition,
     },
     /// The ledger ends within a group.
     #[error("the ledger ends with line {} of {}", line.number(), line.count())]
     UnfinishedGroup {
         /// The last entry's line.
-        line: GroupLine,
+        line: GroupPosition,
     },
     /// An order has more lines than an order can have.
     #[error(

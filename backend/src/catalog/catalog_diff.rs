@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use common::text::normalize_name;
 use common::wire::Book;
-use common::{Entry, GroupLine, ItemNumber, Kind, Seq, Stock, Timestamp};
+use common::{Entry, GroupPosition, ItemNumber, Kind, Seq, Stock, Timestamp};
 
 use crate::store::catalog_file::CatalogRow;
 
@@ -87,7 +87,7 @@ fn entry(kind: Kind, book: &Book, before: Stock, after: Stock, at: Timestamp) ->
         at,
         kind,
         item: book.item,
-        line: GroupLine::ONLY,
+        line: GroupPosition::ONLY,
         quantity: None,
         change: before.difference_to(after),
         stock_after: Some(after),

@@ -5,7 +5,7 @@ use ahash::AHashMap;
 pub use common::client::CatalogUpdate;
 use common::wire::{BookAction, BookChange, BookChanges, OrderLine, RefusedLine, Sale, StockChange};
 use common::{
-    ArcStr, Cost, Entry, Epoch, GroupLine, IfMatch, IfNoneMatch, InlineVec, ItemNumber, Kind, OrderId, Position,
+    ArcStr, Cost, Entry, Epoch, GroupPosition, IfMatch, IfNoneMatch, InlineVec, ItemNumber, Kind, OrderId, Position,
     Reason, Seq, Stock, Timestamp, limits,
 };
 
@@ -351,7 +351,7 @@ impl<'a, D: DurableState> Batch<'a, D> {
             at: self.now,
             kind,
             item,
-            line: GroupLine::ONLY,
+            line: GroupPosition::ONLY,
             quantity: None,
             change: 0,
             stock_after: book.as_ref().map(|book| book.stock),
@@ -374,7 +374,7 @@ impl<'a, D: DurableState> Batch<'a, D> {
             return Verdict::NoRoom;
         }
         let first = self.entries.len();
-        let lines = GroupLine::of_group(entries.len());
+        let lines = GroupPosition::of_group(entries.len());
         for (entry, line) in entries.iter_mut().zip(lines) {
             entry.seq = self.last().next();
             entry.line = line;

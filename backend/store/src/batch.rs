@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use common::{Entry, GroupLine, Seq};
+use common::{Entry, GroupPosition, Seq};
 
 use crate::{Error, catalog_file};
 
@@ -22,7 +22,7 @@ pub(crate) fn check_batch(head: Seq, entries: &[Entry]) -> Result<(), Error> {
         let continues = match open {
             None => entry.line.is_first(),
             Some(before) => {
-                Some(entry.line) == GroupLine::new(before.line.number() + 1, before.line.count())
+                Some(entry.line) == GroupPosition::new(before.line.number() + 1, before.line.count())
                     && entry.order == before.order
             }
         };

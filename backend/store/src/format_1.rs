@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use common::wire::Book;
-use common::{ArcStr, Entry, GroupLine, ItemNumber, Kind, Reason, Seq, Timestamp};
+use common::{ArcStr, Entry, GroupPosition, ItemNumber, Kind, Reason, Seq, Timestamp};
 
 use crate::Error;
 
@@ -30,7 +30,7 @@ pub(crate) fn describe(book: &Book, at: Timestamp) -> Entry {
         at,
         kind: Kind::Set,
         item: book.item,
-        line: GroupLine::ONLY,
+        line: GroupPosition::ONLY,
         quantity: None,
         change: 0,
         stock_after: Some(book.stock),

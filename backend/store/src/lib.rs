@@ -65,7 +65,7 @@ impl StoreState {
 /// Every method blocks. One thread writes at a time; reads run beside it and return durable data only.
 ///
 /// * Entries are ordered by `seq`, which counts from 1 without gaps. The lines of an order are a group of consecutive
-///   entries ([`GroupLine`](common::GroupLine)). What is appended, read and found are whole groups.
+///   entries ([`GroupPosition`](common::GroupPosition)). What is appended, read and found are whole groups.
 /// * [`append`](Self::append) is atomic while the process lives, and durable on return. A crash during one loses nothing
 ///   older and may leave any prefix of its groups, but all or none of an import: entries of kind `set` or `withdrawn`
 ///   without an order id.

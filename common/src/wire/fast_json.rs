@@ -23,7 +23,7 @@ use super::{
     RefusedLine, Sale, SaleBatch,
 };
 use crate::book::Columns;
-use crate::{Description, Entry, Epoch, GroupLine, InlineVec, Quantity, Seq};
+use crate::{Description, Entry, Epoch, GroupPosition, InlineVec, Quantity, Seq};
 
 /// The bytes of a receipt, rounded up.
 const BYTES_TYPICAL: usize = 320;
@@ -204,7 +204,7 @@ impl FastJson for Receipt {
 }
 
 /// `line` and `lines`, both absent for a group of one.
-impl Field for GroupLine {
+impl Field for GroupPosition {
     fn write_field(&self, _: &str, json: &mut Vec<u8>) {
         if *self != Self::ONLY {
             self.number().write_field(",\"line\":", json);

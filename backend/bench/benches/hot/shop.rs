@@ -1,7 +1,7 @@
 //! What is bought and sold in the benchmarks.
 
 use common::wire::{Book, OrderLines, Sale};
-use common::{Deadline, Description, Entry, GroupLine, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
+use common::{Deadline, Description, Entry, GroupPosition, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
 
 /// Purchases and entries that arrive together.
 pub(crate) const BATCH: u64 = 256;
@@ -30,7 +30,7 @@ pub(crate) fn sold(seq: Seq, item: ItemNumber) -> Entry {
         at: Timestamp::now(),
         kind: Kind::Sold,
         item,
-        line: GroupLine::ONLY,
+        line: GroupPosition::ONLY,
         quantity: Some(Quantity::ONE),
         change: -1,
         stock_after: Some(Stock::try_from(STOCK - seq.0 % STOCK).unwrap()),

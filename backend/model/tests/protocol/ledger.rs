@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use backend::catalog::decide::{CurrentBook, DurableState};
-use common::{Cost, Description, Entry, Epoch, GroupLine, InlineVec, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
+use common::{Cost, Description, Entry, Epoch, GroupPosition, InlineVec, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
 use uuid::Uuid;
 
 /// The time of every entry. The real time has no effect later and would only multiply the states.
@@ -32,7 +32,7 @@ impl Ledger {
             at: ENTRY_TIME,
             kind: Kind::Set,
             item,
-            line: GroupLine::ONLY,
+            line: GroupPosition::ONLY,
             quantity: None,
             change: i64::from(stock.get()),
             stock_after: Some(stock),

@@ -1,6 +1,6 @@
 //! One sound history, and every way in which one of its entries can be wrong.
 
-use common::{ArcStr, Cost, Description, GroupLine, Kind, OrderId, Quantity, Reason, Stock, Timestamp};
+use common::{ArcStr, Cost, Description, GroupPosition, Kind, OrderId, Quantity, Reason, Stock, Timestamp};
 use uuid::Uuid;
 
 use super::*;
@@ -30,7 +30,7 @@ fn entry(seq: u64, kind: Kind, change: i64, after: u64) -> Entry {
         at: Timestamp::from_micros(0),
         kind,
         item: item(1),
-        line: GroupLine::ONLY,
+        line: GroupPosition::ONLY,
         quantity: match kind {
             Kind::Sold => copies(change.unsigned_abs()),
             Kind::Refused => copies(9),
@@ -53,7 +53,7 @@ fn basket<const N: usize>(lines: [Entry; N]) -> [Entry; N] {
     lines.map(|line| {
         number += 1;
         Entry {
-            line: GroupLine::new(number, count).unwrap(),
+            line: GroupPosition::new(number, count).unwrap(),
             order: Some(order(first.0)),
             ..line
         }
@@ -212,7 +212,7 @@ fn every_change_of_a_line_is_found() {
     type Change = fn(&mut Vec<Entry>);
     let changes: [(u64, Rule, Change); 12] = [
         (3, Rule::Group, |entries| {
-            entries[2].line = GroupLine::new(1, 21).unwrap();
+            entries[2].line = GroupPosition::new(1, 21).unwrap();
         }),
         // One line is sold, the other refused.
         (4, Rule::Group, |entries| {
@@ -227,15 +227,15 @@ fn every_change_of_a_line_is_found() {
             entries[3].seq = Seq(4);
             entries[4].seq = Seq(5);
         }),
-        (4, Rule::Group, |entries| entries[3].line = GroupLine::ONLY),
+        (4, Rule::Group, |entries| entries[3].line = GroupPosition::ONLY),
         (4, Rule::Group, |entries| {
-            entries[3].line = GroupLine::new(1, 2).unwrap();
+            entries[3].line = GroupPosition::new(1, 2).unwrap();
         }),
         (4, Rule::Group, |entries| entries[3].order = Some(order(9))),
         (4, Rule::Group, |entries| entries[3].at = Timestamp::from_micros(1)),
         (4, Rule::Group, |entries| entries[3].item = item(1)),
         (3, Rule::Group, |entries| {
-            entries[2].line = GroupLine::new(2, 2).unwrap();
+            entries[2].line = GroupPosition::new(2, 2).unwrap();
         }),
         (6, Rule::Refusal, |entries| {
             entries[5].reason = Some(Reason::WithOthers);

@@ -1,5 +1,5 @@
 use super::*;
-use common::{GroupLine, ItemNumber, Kind, Timestamp};
+use common::{GroupPosition, ItemNumber, Kind, Timestamp};
 
 const ENTRIES_MAX: usize = 1_000_000;
 const BLOCK: u64 = 1_000_000;
@@ -10,7 +10,7 @@ fn entry(seq: u64) -> Entry {
         at: Timestamp::from_micros(0),
         kind: Kind::Sold,
         item: ItemNumber::try_from(1).unwrap(),
-        line: GroupLine::ONLY,
+        line: GroupPosition::ONLY,
         quantity: None,
         change: -1,
         stock_after: None,
@@ -24,7 +24,7 @@ fn entry(seq: u64) -> Entry {
 
 /// An order of so many lines from `first` on.
 fn order(first: u64, count: usize) -> Vec<Entry> {
-    let lines = (first..).zip(GroupLine::of_group(count));
+    let lines = (first..).zip(GroupPosition::of_group(count));
     let of_order = |(seq, line)| Entry {
         line,
         order: Some(id(first)),

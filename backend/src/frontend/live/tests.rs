@@ -137,7 +137,7 @@ async fn a_lost_feed_is_announced_and_resumes_without_a_resync() {
 fn line(number: u16) -> Entry {
     let seq = u64::from(number) + 4;
     Entry {
-        line: common::GroupLine::new(number, 2).unwrap(),
+        line: common::GroupPosition::new(number, 2).unwrap(),
         ..fixture::sold(seq, u64::from(number) + 1, 9)
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use common::wire::OrderLines;
-use common::{Entry, Epoch, GroupLine, InlineVec, ItemNumber, OrderId, Quantity, Seq, Stock, StoreId};
+use common::{Entry, Epoch, GroupPosition, InlineVec, ItemNumber, OrderId, Quantity, Seq, Stock, StoreId};
 
 use super::*;
 use crate::fixture;
@@ -232,7 +232,7 @@ fn refused_basket(is_unknown: bool, is_recorded: bool) -> Problem {
         _ => Reason::WithOthers,
     };
     let stock = |item: ItemNumber| Stock::try_from(1).ok().filter(|_| item.get() != 9);
-    let entry = |(line, &OrderLine { item, .. }): (GroupLine, &OrderLine)| Entry {
+    let entry = |(line, &OrderLine { item, .. }): (GroupPosition, &OrderLine)| Entry {
         kind: Kind::Refused,
         line,
         item,
@@ -240,7 +240,7 @@ fn refused_basket(is_unknown: bool, is_recorded: bool) -> Problem {
         stock_after: stock(item),
         ..fixture::sold(5, item.get(), 0)
     };
-    let entries = GroupLine::of_group(3).zip(&*sale.lines).map(entry);
+    let entries = GroupPosition::of_group(3).zip(&*sale.lines).map(entry);
     let refused = sale.lines.iter().filter(|line| reason(line.item) != Reason::WithOthers);
     let refused = refused.map(|line| RefusedLine {
         item: line.item,

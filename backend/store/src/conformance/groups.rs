@@ -2,7 +2,7 @@
 
 use common::entry::groups;
 use common::wire::Book;
-use common::{Entry, GroupLine, Kind, OrderId, Reason, Seq, limits};
+use common::{Entry, GroupPosition, Kind, OrderId, Reason, Seq, limits};
 
 use super::{ALL_SEQS, Fixture, ReferenceShop, assert_survives, book, described};
 use crate::{Error, Store};
@@ -73,7 +73,7 @@ pub(super) fn a_part_of_a_group_is_refused(fixture: &dyn Fixture) {
     let mut other_order = entries.clone();
     other_order[2].order = Some(OrderId::generate());
     let mut other_count = entries.clone();
-    other_count[3].line = GroupLine::new(3, 4).unwrap();
+    other_count[3].line = GroupPosition::new(3, 4).unwrap();
     for part in [&entries[..2], &entries[..3], &other_order, &other_count] {
         let refused = store.append(head, part).unwrap_err();
         assert!(
@@ -84,7 +84,7 @@ pub(super) fn a_part_of_a_group_is_refused(fixture: &dyn Fixture) {
     before.assert_matches(&*store);
     store.append(head, &entries).unwrap();
     let behind = Entry {
-        line: GroupLine::new(2, 2).unwrap(),
+        line: GroupPosition::new(2, 2).unwrap(),
         seq: shop.head.next(),
         ..entries[3].clone()
     };
@@ -112,7 +112,7 @@ pub(super) fn the_largest_numbers_and_groups_survive(fixture: &dyn Fixture) {
             ..book.clone()
         };
         Entry {
-            line: GroupLine::new(number, 1_000).unwrap(),
+            line: GroupPosition::new(number, 1_000).unwrap(),
             order: Some(order),
             ..described(&changed, 0)
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use common::wire::Book;
-use common::{Cost, Description, Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
+use common::{Cost, Description, Entry, GroupPosition, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
 use crate::{Store, StoreState, catalog_file, format_1};
 
@@ -109,7 +109,7 @@ impl ReferenceShop {
         let is_sold = places.iter().all(|&place| self.books[place].stock > Stock::ZERO);
         let lines = (1..).zip(places).map(|(number, place)| {
             let (book, seq) = (&self.books[place], Seq(self.head.0 + u64::from(number)));
-            let line = GroupLine::new(number, size.try_into().unwrap()).unwrap();
+            let line = GroupPosition::new(number, size.try_into().unwrap()).unwrap();
             let entry = match book.stock.checked_add_signed(-1) {
                 Some(after) if is_sold => entry(seq, Kind::Sold, book, -1, after),
                 after => Entry {
@@ -219,7 +219,7 @@ pub(crate) fn entry(seq: Seq, kind: Kind, book: &Book, change: i64, after: Stock
         at: Timestamp::now(),
         kind,
         item: book.item,
-        line: GroupLine::ONLY,
+        line: GroupPosition::ONLY,
         quantity: "1".parse().ok(),
         change,
         stock_after: Some(after),

@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, RangeInclusive};
 
-use common::{Entry, GroupLine, OrderId, Seq};
+use common::{Entry, GroupPosition, OrderId, Seq};
 use memchr::memmem;
 
 use super::disk::Disk;
@@ -27,7 +27,7 @@ pub(super) fn find(
     let candidates = segments.get(start.saturating_sub(1)..end).unwrap_or_default();
     for segment in candidates.iter().rev() {
         if let Some(first) = segment.find(disk, order, &finder, among)? {
-            return match first.line == GroupLine::ONLY {
+            return match first.line == GroupPosition::ONLY {
                 true => Ok(vec![first]),
                 false => group(disk, segments, head, &first),
             };

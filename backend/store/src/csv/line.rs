@@ -11,7 +11,7 @@ use std::str::{self, FromStr};
 
 use common::book::Columns;
 use common::wire::Book;
-use common::{Cost, Description, Entry, GroupLine, Kind, OrderId, Seq, limits};
+use common::{Cost, Description, Entry, GroupPosition, Kind, OrderId, Seq, limits};
 
 pub(super) use self::marker::{Digest, Marker, push_marker};
 #[cfg(feature = "fuzzing")]
@@ -178,10 +178,10 @@ impl<'a> Line<'a> {
     }
 
     /// The position in its group.
-    pub(super) fn group_line(&self) -> Result<GroupLine, Error> {
+    pub(super) fn group_line(&self) -> Result<GroupPosition, Error> {
         match (self.optional(4, "line")?, self.optional(5, "lines")?) {
-            (None, None) => Ok(GroupLine::ONLY),
-            (Some(number), Some(count)) => GroupLine::new(number, count).ok_or(Error::Column("line")),
+            (None, None) => Ok(GroupPosition::ONLY),
+            (Some(number), Some(count)) => GroupPosition::new(number, count).ok_or(Error::Column("line")),
             _ => Err(Error::Column("lines")),
         }
     }

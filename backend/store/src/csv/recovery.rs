@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use common::{GroupLine, Seq};
+use common::{GroupPosition, Seq};
 
 use super::disk::Disk;
 use super::line::{self, Format, Line, Marker};
@@ -58,7 +58,7 @@ struct OpenGroup {
     start: End,
     order: Vec<u8>,
     /// Its last line so far.
-    line: GroupLine,
+    line: GroupPosition,
 }
 
 #[derive(Debug)]
@@ -233,7 +233,7 @@ impl<'a> Scanner<'a> {
         let is_next = match &self.group {
             None => group_line.is_first(),
             Some(open) => {
-                Some(group_line) == GroupLine::new(open.line.number() + 1, open.line.count())
+                Some(group_line) == GroupPosition::new(open.line.number() + 1, open.line.count())
                     && line.order_bytes() == open.order
             }
         };

@@ -5,7 +5,7 @@
 
 use common::wire::Book;
 use common::{
-    ArcStr, Cost, Description, Entry, Epoch, GroupLine, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
+    ArcStr, Cost, Description, Entry, Epoch, GroupPosition, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
 };
 use rusqlite::Statement;
 use rusqlite::types::{FromSql as _, FromSqlResult, ValueRef};
@@ -292,8 +292,8 @@ pub(crate) fn order((seq, order): (i64, Uuid)) -> Result<(Seq, OrderId), String>
     Ok((seq_of(seq)?, OrderId::from(order)))
 }
 
-fn group_line(number: i64, count: i64) -> Option<GroupLine> {
-    GroupLine::new(number.try_into().ok()?, count.try_into().ok()?)
+fn group_line(number: i64, count: i64) -> Option<GroupPosition> {
+    GroupPosition::new(number.try_into().ok()?, count.try_into().ok()?)
 }
 
 /// Converts a row, which must be the entry after `last`.
@@ -319,7 +319,7 @@ pub(crate) fn check_order(order: OrderId, entries: &[Entry]) -> Result<(), Strin
             other.seq
         ));
     }
-    let lines = (1..).map_while(|number| GroupLine::new(number, entries.first()?.line.count()));
+    let lines = (1..).map_while(|number| GroupPosition::new(number, entries.first()?.line.count()));
     match entries.iter().map(|entry| entry.line).eq(lines) {
         true => Ok(()),
         false => Err(format!("the order {order} lacks lines")),

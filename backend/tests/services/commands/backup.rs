@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdout, Stdio};
 
 use backend::store::conformance::{ReferenceShop, book, described};
 use common::wire::Book;
-use common::{Entry, GroupLine, OrderId, Timestamp};
+use common::{Entry, GroupPosition, OrderId, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use testing::{Process, ReservedAddress};
@@ -256,7 +256,7 @@ fn groups_at_the_ends_of_pages_stay_whole() {
         for _ in 0..2 {
             // A shopkeeper's change of as many books as a page has entries.
             let (order, at, mut seq) = (OrderId::generate(), Timestamp::now(), shop.head);
-            let lines = GroupLine::of_group(books.len()).zip(&shop.books).map(|(line, book)| {
+            let lines = GroupPosition::of_group(books.len()).zip(&shop.books).map(|(line, book)| {
                 seq = seq.next();
                 let book = Book { seq, ..book.clone() };
                 Entry {

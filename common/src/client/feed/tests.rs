@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::client::Error;
 use crate::wire::Hello;
-use crate::{Epoch, GroupLine, Seq, StoreId};
+use crate::{Epoch, GroupPosition, Seq, StoreId};
 
 /// A feed of these items, one after the other or all at once; pending after the last one.
 struct ScriptedFeed {
@@ -102,7 +102,7 @@ fn line(seq: u64, number: u16, count: u16) -> StreamItem<Entry> {
     let entry: Entry = serde_json::from_str(json).unwrap();
     StreamItem::Event(Entry {
         seq: Seq(seq),
-        line: GroupLine::new(number, count).unwrap(),
+        line: GroupPosition::new(number, count).unwrap(),
         ..entry
     })
 }

@@ -10,7 +10,7 @@ use crate::wire::{
     OrderResults, Outcome, Receipt, Sale, SaleBatch,
 };
 use crate::{
-    ArcStr, Cost, Deadline, Entry, Epoch, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
+    ArcStr, Cost, Deadline, Entry, Epoch, GroupPosition, ItemNumber, Kind, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
     limits,
 };
 
@@ -55,9 +55,9 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn group_lines()(count in 1..=limits::GROUP_LINES_MAX, place: Index, is_only: bool) -> GroupLine {
+    fn group_lines()(count in 1..=limits::GROUP_LINES_MAX, place: Index, is_only: bool) -> GroupPosition {
         let number = u16::try_from(place.index(usize::from(count))).unwrap() + 1;
-        if is_only { GroupLine::ONLY } else { GroupLine::new(number, count).unwrap() }
+        if is_only { GroupPosition::ONLY } else { GroupPosition::new(number, count).unwrap() }
     }
 }
 

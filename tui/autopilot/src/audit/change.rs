@@ -1,6 +1,6 @@
 //! An acknowledged change of a stock, and its binary form in the history's file.
 
-use common::{ArcStr, Cost, Entry, GroupLine, ItemNumber, Quantity, Seq, Stock};
+use common::{ArcStr, Cost, Entry, GroupPosition, ItemNumber, Quantity, Seq, Stock};
 
 use super::key::OrderKey;
 use crate::fnv::Fnv1a;
@@ -20,7 +20,7 @@ pub(crate) enum ChangeKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SoldLine {
     /// Of an order of at most [`common::limits::ORDER_LINES_MAX`] lines.
-    pub(crate) line: GroupLine,
+    pub(crate) line: GroupPosition,
     pub(crate) quantity: Quantity,
     pub(crate) cost: Option<Cost>,
     /// See [`title_digest`].
@@ -65,7 +65,7 @@ impl ChangeRecord {
                 cost,
                 title,
             }) => (0, quantity.get(), title, cost.map_or(ABSENT, Cost::cents), line),
-            ChangeKind::Restocked(copies) => (1, copies, 0, ABSENT, GroupLine::ONLY),
+            ChangeKind::Restocked(copies) => (1, copies, 0, ABSENT, GroupPosition::ONLY),
         };
         let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
         let lines = u32::from(line.count()) << LINE_BITS | u32::from(line.number());
@@ -97,7 +97,7 @@ impl ChangeRecord {
         // An absent cost or stock is out of range.
         let kind = match owner & 1 {
             0 => ChangeKind::Sold(SoldLine {
-                line: GroupLine::new(lines & ((1 << LINE_BITS) - 1), lines >> LINE_BITS)?,
+                line: GroupPosition::new(lines & ((1 << LINE_BITS) - 1), lines >> LINE_BITS)?,
                 quantity: Quantity::try_from(copies).ok()?,
                 cost: Cost::try_from(cost).ok(),
                 title: u32::try_from(title).ok()?,
@@ -171,14 +171,14 @@ pub(super) fn describe_entry(entry: &Entry) -> String {
 }
 
 /// Describes the position of an entry in its order.
-pub(super) fn describe_line(line: GroupLine) -> String {
+pub(super) fn describe_line(line: GroupPosition) -> String {
     format!("line {} of {}", line.number(), line.count())
 }
 
 /// Describes the position in an order of several lines.
-fn in_order(line: GroupLine) -> String {
+fn in_order(line: GroupPosition) -> String {
     match line {
-        GroupLine::ONLY => String::new(),
+        GroupPosition::ONLY => String::new(),
         line => format!(" ({})", describe_line(line)),
     }
 }
@@ -206,7 +206,7 @@ mod tests {
             },
             item: ItemNumber::try_from(4_000_000_000).unwrap(),
             kind: ChangeKind::Sold(SoldLine {
-                line: GroupLine::new(19, 20).unwrap(),
+                line: GroupPosition::new(19, 20).unwrap(),
                 quantity: Quantity::ONE,
                 cost: Some("40".parse().unwrap()),
                 title: title_digest(Some(&"RPCs for Dummies".into())),

@@ -216,7 +216,7 @@ impl BitSet {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use common::{GroupLine, ItemNumber, Quantity};
+    use common::{GroupPosition, ItemNumber, Quantity};
 
     use super::super::change::{ChangeKind, SoldLine, title_digest};
     use super::*;
@@ -229,7 +229,7 @@ pub(super) mod tests {
             key: OrderKey { shopper: 0, number },
             item: ItemNumber::try_from(1).unwrap(),
             kind: ChangeKind::Sold(SoldLine {
-                line: GroupLine::ONLY,
+                line: GroupPosition::ONLY,
                 quantity: Quantity::ONE,
                 cost: None,
                 title: title_digest(None),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::client::{Error, Resolution, send_until_decided};
 use common::wire::{OrderLines, Receipt, ReceiptLine};
-use common::{Deadline, GroupLine, InlineVec, OrderId};
+use common::{Deadline, GroupPosition, InlineVec, OrderId};
 
 use super::Shopper;
 use super::idempotency_check::Decided;
@@ -117,7 +117,7 @@ fn acknowledged(
     invoked_us: u64,
     answered_us: u64,
 ) -> impl Iterator<Item = ChangeRecord> {
-    let lines = receipt.lines.iter().zip(GroupLine::of_group(receipt.lines.len()));
+    let lines = receipt.lines.iter().zip(GroupPosition::of_group(receipt.lines.len()));
     lines.map(move |(sold, line)| ChangeRecord {
         seq: sold.seq,
         invoked_us,

@@ -8,7 +8,7 @@ fn sold() -> Entry {
         at: Timestamp::from_micros(1_769_860_800_000_001),
         kind: Kind::Sold,
         item: "2".parse().unwrap(),
-        line: GroupLine::ONLY,
+        line: GroupPosition::ONLY,
         quantity: "1".parse().ok(),
         change: -1,
         stock_after: "499".parse().ok(),
@@ -49,7 +49,7 @@ fn an_entry_is_written_as_the_contract_says() {
     let checked = "5,2026-01-31T12:00:00.000001Z,sold,2,,,1,-1,499,0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e,40.00,,RPCs for Dummies,,,4";
     assert_eq!(text, format!("{checked},{:08x}", crc32c::crc32c(checked.as_bytes())));
     let line = Entry {
-        line: GroupLine::new(2, 3).unwrap(),
+        line: GroupPosition::new(2, 3).unwrap(),
         ..described("a \"b\", c", Some("\"d\""))
     };
     let line = String::from_utf8(written(&line, Seq(4))).unwrap();
@@ -86,7 +86,7 @@ fn an_entry_is_read_back_equal() {
         ..sold()
     };
     let basket = Entry {
-        line: GroupLine::new(20, 20).unwrap(),
+        line: GroupPosition::new(20, 20).unwrap(),
         title: None,
         ..sold()
     };

@@ -1,6 +1,6 @@
 //! Writes the lines of entries.
 
-use common::{ArcStr, Description, Entry, GroupLine, Kind, Seq, Stock};
+use common::{ArcStr, Description, Entry, GroupPosition, Kind, Seq, Stock};
 
 use super::{check, header};
 
@@ -18,9 +18,9 @@ pub(in crate::csv) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq
     buffer.push(b',');
     push_word(buffer, entry.kind.as_str());
     push_number(buffer, Some(entry.item.get()));
-    let line = Some(entry.line).filter(|&line| line != GroupLine::ONLY);
-    push_number(buffer, line.map(GroupLine::number));
-    push_number(buffer, line.map(GroupLine::count));
+    let line = Some(entry.line).filter(|&line| line != GroupPosition::ONLY);
+    push_number(buffer, line.map(GroupPosition::number));
+    push_number(buffer, line.map(GroupPosition::count));
     push_number(buffer, entry.quantity.map(common::Quantity::get));
     push_number(buffer, Some(entry.change));
     push_number(buffer, entry.stock_after.map(Stock::get));

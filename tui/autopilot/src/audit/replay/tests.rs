@@ -1,6 +1,6 @@
 //! Two books with ten copies each, and each way in which their ledger can be wrong.
 
-use common::{ArcStr, Description, GroupLine, Quantity, Reason, Timestamp};
+use common::{ArcStr, Description, GroupPosition, Quantity, Reason, Timestamp};
 
 use super::super::history::tests::record;
 use super::super::{ChangeOutcome, SHOPKEEPER, SoldLine};
@@ -41,7 +41,7 @@ fn entry(seq: u64, kind: Kind, change: i64, stock_after: u64) -> Entry {
         at: Timestamp::from_micros(0),
         kind,
         item: item(),
-        line: GroupLine::ONLY,
+        line: GroupPosition::ONLY,
         quantity: matches!(kind, Kind::Sold | Kind::Refused).then_some(Quantity::ONE),
         change,
         stock_after: Some(stock(stock_after)),
@@ -62,7 +62,7 @@ fn sale(seq: u64, stock_after: u64) -> Entry {
 fn sold(seq: u64, number: u32, left: u64) -> ChangeRecord {
     ChangeRecord {
         kind: ChangeKind::Sold(SoldLine {
-            line: GroupLine::ONLY,
+            line: GroupPosition::ONLY,
             quantity: Quantity::ONE,
             cost: Some(COST.parse().unwrap()),
             title: title_digest(Some(&title())),
@@ -72,8 +72,8 @@ fn sold(seq: u64, number: u32, left: u64) -> ChangeRecord {
     }
 }
 
-fn line(number: u16, count: u16) -> GroupLine {
-    GroupLine::new(number, count).unwrap()
+fn line(number: u16, count: u16) -> GroupPosition {
+    GroupPosition::new(number, count).unwrap()
 }
 
 /// The entries of an order of a copy of each book, from `seq` on, as the first of each.
@@ -363,7 +363,7 @@ fn each_way_in_which_an_order_of_several_lines_can_be_wrong_is_found() {
     let own = |entry: &Entry| Own(order(0), entry.clone());
     let acknowledged = || AcknowledgedLines(receipt(&basket(2)));
     let only = Entry {
-        line: GroupLine::ONLY,
+        line: GroupPosition::ONLY,
         ..first.clone()
     };
     let refused = Entry {
