@@ -6,7 +6,7 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::client::{self, Error, Probe, Service};
+use common::client::{self, Error, Probe, ServiceClient};
 use common::{Problem, Timestamp};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -54,7 +54,7 @@ impl<S> Local<S> {
     }
 }
 
-impl<S: Send + Sync> Service for Local<S> {
+impl<S: Send + Sync> ServiceClient for Local<S> {
     fn probe(&self) -> BoxFuture<'_, Vec<Probe>> {
         ready(vec![Probe {
             url: self.url.clone(),

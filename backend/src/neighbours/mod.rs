@@ -13,7 +13,7 @@ use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::Instant;
 
-use common::client::{Catalog, Orders, Probe, Service};
+use common::client::{Catalog, Orders, Probe, ServiceClient};
 use common::wire::{Liveness, Neighbour, ServiceKind, StoreHealth};
 use common::{Incident, Position, StoreId, limits};
 use futures::future::join_all;
@@ -49,7 +49,7 @@ struct Observation {
 #[derive(Debug)]
 struct Group {
     kind: ServiceKind,
-    service: Arc<dyn Service>,
+    service: Arc<dyn ServiceClient>,
 }
 
 /// What is known from the questions before.

@@ -15,7 +15,7 @@ use crate::{Deadline, Entry, IfMatch, IfNoneMatch, InlineVec, ItemNumber, OrderI
 const UPDATE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
 /// A service that another one needs: in this process or behind HTTP, as one service or several copies.
-pub trait Service: Debug + Send + Sync {
+pub trait ServiceClient: Debug + Send + Sync {
     /// Asks all copies at the same time whether they are up.
     fn probe(&self) -> BoxFuture<'_, Vec<Probe>>;
 
@@ -30,7 +30,7 @@ pub type Call<'a, T> = BoxFuture<'a, Result<T>>;
 
 /// The catalog. After an error with [`is_not_applied`](super::Error::is_not_applied), a call changed nothing; after any
 /// other one that is unknown.
-pub trait Catalog: Service {
+pub trait Catalog: ServiceClient {
     /// All topics.
     fn topics(&self, fresh: Freshness) -> Call<'_, AsOf<Topics>>;
 

@@ -24,7 +24,7 @@ mod sse;
 mod stream;
 mod tls;
 
-pub use catalog::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, Service, UpdateAnswer};
+pub use catalog::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, ServiceClient, UpdateAnswer};
 pub use context::{CallCause, TokenSource, caused_by, check_hops, traced_cause};
 pub use endpoint::ServiceEndpoint;
 pub use error::Error;

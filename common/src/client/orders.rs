@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{AsOf, Call, Freshness, Service};
+use super::{AsOf, Call, Freshness, ServiceClient};
 use crate::wire::{Order, OrderResult, Receipt};
 use crate::{Entry, OrderId, Position, StoreId};
 
 /// The order service. Errors mean the same as the [`Catalog`](super::Catalog)'s.
-pub trait Orders: Service {
+pub trait Orders: ServiceClient {
     /// Places an order, once. Soon after its deadline the call ends, and the order may be decided all the same.
     fn place(&self, order: Order) -> Call<'_, Placed>;
 

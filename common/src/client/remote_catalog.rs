@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::batches::{BATCH_LIMITS, not_accepted};
-use super::catalog::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, Service, UpdateAnswer};
+use super::catalog::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, ServiceClient, UpdateAnswer};
 use super::context::{Cause, call_for_batch};
 use super::endpoint::{encode, page};
 use super::events::parse_entry;
@@ -183,7 +183,7 @@ impl fmt::Debug for RemoteCatalog {
     }
 }
 
-impl Service for RemoteCatalog {
+impl ServiceClient for RemoteCatalog {
     fn probe(&self) -> BoxFuture<'_, Vec<Probe>> {
         self.endpoint.probe().boxed()
     }

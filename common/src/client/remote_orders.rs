@@ -15,7 +15,7 @@ use super::context::{Cause, call_for_batch};
 use super::message::parse_json;
 use super::orders::{Orders, Placed, PlacedOrder, Written};
 use super::remote_catalog::{foreign_answers, found};
-use super::{AsOf, Call, Error, Freshness, Method, Probe, Request, Result, Service, ServiceEndpoint};
+use super::{AsOf, Call, Error, Freshness, Method, Probe, Request, Result, ServiceClient, ServiceEndpoint};
 use crate::batcher::Batcher;
 use crate::metrics::BatchMetrics;
 use crate::wire::{BatchReceipt, Order, OrderBatch, OrderResult, OrderResultLines, Receipt};
@@ -86,7 +86,7 @@ async fn place(endpoint: ServiceEndpoint, batch: Vec<OrderCall>) -> Vec<Result<P
     placed.unwrap_or_else(|error| vec![Err(error); count])
 }
 
-impl Service for RemoteOrders {
+impl ServiceClient for RemoteOrders {
     fn probe(&self) -> BoxFuture<'_, Vec<Probe>> {
         self.endpoint.probe().boxed()
     }
