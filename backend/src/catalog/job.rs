@@ -236,7 +236,7 @@ fn decision(sale: &Sale, verdict: Verdict) -> Decision {
         }
         Verdict::RefusedUnrecorded(lines) => decision.refused = lines,
         Verdict::KeyReused => decision.outcome = Outcome::KeyReused,
-        Verdict::TooManyRefusals => decision.outcome = Outcome::Unavailable,
+        Verdict::TooManyRefusals => decision.outcome = Outcome::TooManyRefusals,
         Verdict::NoRoom => decision.outcome = Outcome::StorageFull,
         // The last two are verdicts on changes: a sale has no precondition, and cannot raise a stock.
         Verdict::Expired | Verdict::PreconditionFailed | Verdict::OutOfRange => decision.outcome = Outcome::Expired,

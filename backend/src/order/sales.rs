@@ -59,7 +59,7 @@ where
                 position.observe(decided.store, decided.position());
                 for ((index, sale), decision) in std::mem::take(&mut open).into_iter().zip(decided.decisions) {
                     // Not decided. Of a sale that is sent again, an earlier copy may still be sold.
-                    let is_undecided = matches!(decision.outcome, Outcome::Unavailable | Outcome::StorageFull);
+                    let is_undecided = matches!(decision.outcome, Outcome::TooManyRefusals | Outcome::StorageFull);
                     if is_undecided && sale.resent {
                         open.push((index, sale));
                     } else {
@@ -155,7 +155,7 @@ fn result(sale: &Sale, decision: Decision) -> OrderResult {
             Problem::new(Code::KeyReused, detail)
         }
         Outcome::Expired => return unknown(order),
-        Outcome::Unavailable => {
+        Outcome::TooManyRefusals => {
             let detail =
                 "Too many purchases are being refused; this one was not decided, and nothing was bought. Try again.";
             Problem::new(Code::Unavailable, detail)

@@ -18,7 +18,7 @@ words! {
         /// The deadline had passed: neither applied nor recorded.
         Expired = "expired",
         /// To be refused, but too many refusals were recorded within the last second: neither applied nor recorded.
-        Unavailable = "unavailable",
+        TooManyRefusals = "unavailable",
         /// To be recorded, but the store has no room left: neither applied nor recorded.
         StorageFull = "storage-full",
     }

@@ -138,7 +138,7 @@ fn each_sale_gets_its_decision_and_the_head_after_the_batch() {
         (Outcome::KeyReused, false, 0),
         (Outcome::Sold, false, 2),
         (Outcome::Sold, true, 1),
-        (Outcome::Unavailable, false, 0),
+        (Outcome::TooManyRefusals, false, 0),
     ];
     assert_eq!(outcomes(&decisions), expected);
     let orders: Vec<_> = decisions.decisions.iter().map(|decision| decision.order).collect();

@@ -192,7 +192,7 @@ fn undecided(SaleBatch { sales }: &SaleBatch, outcome: Outcome) -> Result<Decisi
 #[tokio::test(start_paused = true)]
 async fn a_sale_that_was_left_undecided_is_not_sent_again() {
     for (outcome, expected) in [
-        (Outcome::Unavailable, Code::Unavailable),
+        (Outcome::TooManyRefusals, Code::Unavailable),
         (Outcome::StorageFull, Code::StorageFull),
     ] {
         let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
@@ -203,7 +203,7 @@ async fn a_sale_that_was_left_undecided_is_not_sent_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sale_left_undecided_after_a_lost_response_is_sent_again_because_the_first_copy_may_be_sold() {
-    for outcome in [Outcome::Unavailable, Outcome::StorageFull] {
+    for outcome in [Outcome::TooManyRefusals, Outcome::StorageFull] {
         let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
         let respond = |call, batch: &SaleBatch| match call {
             0 => LOST(),
