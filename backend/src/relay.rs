@@ -7,15 +7,15 @@ use crate::http::Response;
 
 /// The response to a shopkeeper's change: of one book that stays, that book.
 pub(crate) fn update_response(is_one: bool, answer: UpdateAnswer) -> Response {
-    let UpdateAnswer { result, replayed, head } = answer;
+    let UpdateAnswer { result, replayed, position } = answer;
     let response = match result {
         Ok(changed) => match &changed.books[..] {
-            [book] if is_one => Response::json(book).with_etag(head.at(book.seq)),
+            [book] if is_one => Response::json(book).with_etag(position.at(book.seq)),
             _ => Response::json(&changed),
         },
         Err(problem) => Response::from(client_problem(client::Error::Problem(problem))),
     };
-    response.with_seq(Some(head)).with_replayed(replayed)
+    response.with_seq(Some(position)).with_replayed(replayed)
 }
 
 /// The problem for the client of a call that changed nothing.

@@ -166,14 +166,14 @@ impl CatalogService {
     /// [`Error::Unavailable`] until the store is open, and those of [`Self::sell`]; so for every read.
     pub async fn topics(&self, fresh: Freshness) -> Result<AsOf<Topics>, Error> {
         self.ensure_fresh(fresh).await?;
-        let (index, head) = {
+        let (index, position) = {
             let state = self.state()?;
             (Arc::clone(&state.search_index), state.position())
         };
         let topics = index.topics();
         Ok(AsOf {
             value: Topics { topics },
-            head,
+            position,
         })
     }
 
@@ -231,7 +231,7 @@ impl CatalogService {
         let state = self.state()?;
         Ok(AsOf {
             value: state.book(item),
-            head: state.position(),
+            position: state.position(),
         })
     }
 
@@ -330,7 +330,7 @@ impl CatalogService {
     }
 
     async fn lookup_order(&self, order: OrderId) -> Result<AsOf<InlineVec<Entry>>, Error> {
-        let (in_memory, head) = {
+        let (in_memory, position) = {
             let state = self.state()?;
             let in_memory = match state.decisions.lookup(order) {
                 Lookup::Found(entries) => Ok(entries),
@@ -346,7 +346,7 @@ impl CatalogService {
                     .await?
             }
         };
-        Ok(AsOf { value, head })
+        Ok(AsOf { value, position })
     }
 
     async fn read_store<T: Send + 'static>(
@@ -368,7 +368,7 @@ impl CatalogService {
         let books = found.iter().filter_map(|&item| state.book(item)).collect();
         Ok(AsOf {
             value: BookPage { books, next },
-            head: state.position(),
+            position: state.position(),
         })
     }
 

@@ -14,7 +14,11 @@ pub(super) fn answer(id: OrderId, item: Option<ItemNumber>, decision: UpdateDeci
     let UpdateDecision { verdict, changed, head } = decision;
     let replayed = matches!(&verdict, Verdict::Recorded { replayed: true, .. });
     let result = changed.ok_or_else(|| Box::new(problem(id, item, &verdict)));
-    UpdateAnswer { result, replayed, head }
+    UpdateAnswer {
+        result,
+        replayed,
+        position: head,
+    }
 }
 
 /// Why a change was not done.

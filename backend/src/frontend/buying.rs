@@ -47,20 +47,20 @@ impl Frontend {
 
     /// The response to an order. A client that then reads what it just bought sees the change: its entries are applied here,
     /// or else the feed is waited for briefly.
-    async fn placed(&self, Placed { result, head, written }: Placed) -> Response {
-        self.observe_seq(head);
+    async fn placed(&self, Placed { result, position, written }: Placed) -> Response {
+        self.observe_seq(position);
         if let Some(written) = written {
             self.live.apply_written(&written);
         }
-        self.live.wait_briefly(head).await;
+        self.live.wait_briefly(position).await;
         let response = match result {
             PlacedOrder::Json(receipt) => Response::json_bytes(receipt),
             PlacedOrder::Result(OrderResult::Receipt(BatchReceipt { receipt, replayed })) => {
                 Response::json_bytes(receipt.to_json()).with_replayed(replayed)
             }
-            // With the head: a client that asks for a recorded refusal then finds it through any front-end.
+            // With the position: a client that asks for a recorded refusal then finds it through any front-end.
             PlacedOrder::Result(OrderResult::Problem(BatchProblem { problem, replayed })) => {
-                return Response::from(problem).with_seq(Some(head)).with_replayed(replayed);
+                return Response::from(problem).with_seq(Some(position)).with_replayed(replayed);
             }
         };
         response.with_seq(Some(self.head()))

@@ -31,8 +31,8 @@ pub(super) async fn fill(catalog: Arc<dyn Catalog>, live: Arc<Live>) {
                 let (topic, after) = (topic.topic.clone(), after.clone());
                 catalog.search_topic(topic, limits::PAGE_BOOKS_MAX, after, Freshness::default())
             };
-            let AsOf { value: page, head } = repeat(read).await;
-            if !live.cache().fill(page.books, head) {
+            let AsOf { value: page, position } = repeat(read).await;
+            if !live.cache().fill(page.books, position) {
                 return;
             }
             tokio::time::sleep((begun.elapsed() * REST).min(REST_MAX)).await;

@@ -111,9 +111,9 @@ impl Frontend {
                 return Err(Problem::new(Code::DeadlineExceeded, detail).with_order(key).into());
             }
         };
-        self.observe_seq(answer.head);
+        self.observe_seq(answer.position);
         if let Ok(changed) = &answer.result {
-            self.live.wait_briefly(answer.head.at(changed.seq)).await;
+            self.live.wait_briefly(answer.position.at(changed.seq)).await;
         }
         Ok(update_response(is_one, answer))
     }

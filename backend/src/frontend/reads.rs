@@ -24,10 +24,10 @@ impl Frontend {
     /// All topics.
     pub(super) async fn topics(&self, fresh: Freshness) -> ApiResult {
         let topics = || self.catalog.topics(fresh);
-        let respond = |topics: Topics, head: Position, cache: &Cache| {
+        let respond = |topics: Topics, position: Position, cache: &Cache| {
             let json = to_json(&topics);
-            cache.insert_topics(json.clone().into(), head);
-            miss(json, head)
+            cache.insert_topics(json.clone().into(), position);
+            miss(json, position)
         };
         self.read(CacheKey::Topics, fresh, topics, respond).await
     }
@@ -35,12 +35,12 @@ impl Frontend {
     /// One book.
     pub(super) async fn book(&self, item: ItemNumber, fresh: Freshness) -> ApiResult {
         let book = || self.catalog.book(item, fresh);
-        let respond = |book: Option<Book>, head: Position, cache: &Cache| {
+        let respond = |book: Option<Book>, position: Position, cache: &Cache| {
             let Some(book) = book else {
                 return Response::from(unknown_item(item));
             };
-            let response = miss(to_json(&book), head.at(book.seq));
-            cache.insert_book(book, head);
+            let response = miss(to_json(&book), position.at(book.seq));
+            cache.insert_book(book, position);
             response
         };
         self.read(CacheKey::Book(item), fresh, book, respond).await
@@ -53,10 +53,10 @@ impl Frontend {
         fresh: Freshness,
         request: impl FnOnce() -> client::Call<'a, AsOf<BookPage>>,
     ) -> ApiResult {
-        let respond = |page: BookPage, head: Position, cache: &Cache| {
+        let respond = |page: BookPage, position: Position, cache: &Cache| {
             let json = to_json(&page);
-            cache.insert_page(key, page, head);
-            miss(json, head)
+            cache.insert_page(key, page, position);
+            miss(json, position)
         };
         self.read(CacheKey::Page(key), fresh, request, respond).await
     }
@@ -73,10 +73,10 @@ impl Frontend {
             return Ok(response);
         }
         match request().await {
-            Ok(AsOf { value, head }) => {
+            Ok(AsOf { value, position }) => {
                 self.metrics.misses.add(1);
-                self.observe_seq(head);
-                Ok(respond(value, head, self.live.cache()).with_seq(Some(head)))
+                self.observe_seq(position);
+                Ok(respond(value, position, self.live.cache()).with_seq(Some(position)))
             }
             Err(error) => match self.live.cache().get(key, fresh) {
                 Some(hit) if error.code().is_none() => {

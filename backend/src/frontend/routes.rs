@@ -143,13 +143,13 @@ async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
 async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
     let found = frontend.orders.find_order(order, request.freshness()?).await;
-    let AsOf { value, head } = found.map_err(client_problem)?;
-    frontend.observe_seq(head);
+    let AsOf { value, position } = found.map_err(client_problem)?;
+    frontend.observe_seq(position);
     let response = match value {
         Some(receipt) => Response::json_bytes(receipt.to_json()),
         None => Response::from(unknown_order(order)),
     };
-    Ok(response.with_seq(Some(head)))
+    Ok(response.with_seq(Some(position)))
 }
 
 /// Stock changes as server-sent events.

@@ -13,7 +13,7 @@ impl Orders for Local<OrderService> {
         let call = async move {
             Ok::<_, Problem>(Placed {
                 result: PlacedOrder::Result(self.service.place(order).await),
-                head: self.service.head(),
+                position: self.service.head(),
                 written: None,
             })
         };

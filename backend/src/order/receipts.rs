@@ -15,10 +15,10 @@ impl OrderService {
     /// The receipt of one order; `None` if it is not decided, or the id is a stock change's.
     pub(super) async fn find(&self, order: OrderId, fresh: Freshness) -> Result<AsOf<Option<Receipt>>, Problem> {
         let found = self.catalog.find_order(order, fresh).await;
-        let AsOf { value, head } = found.map_err(client_problem)?;
-        self.position.observe_seq(Some(head));
+        let AsOf { value, position } = found.map_err(client_problem)?;
+        self.position.observe_seq(Some(position));
         let value = Receipt::from_entries(&value);
-        Ok(AsOf { value, head })
+        Ok(AsOf { value, position })
     }
 
     /// At most `limit` receipts after that entry of the ledger, oldest first.

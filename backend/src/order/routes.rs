@@ -140,12 +140,12 @@ async fn place_orders(orders: Arc<OrderService>, mut request: Request) -> ApiRes
         (status = 404, description = "`unknown-order`: final only after the order's deadline")))]
 async fn find_order(orders: Arc<OrderService>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
-    let AsOf { value, head } = orders.find(order, request.freshness()?).await?;
+    let AsOf { value, position } = orders.find(order, request.freshness()?).await?;
     let response = match value {
         Some(receipt) => Response::json(&receipt),
         None => Response::from(unknown_order(order)),
     };
-    Ok(response.with_seq(Some(head)))
+    Ok(response.with_seq(Some(position)))
 }
 
 /// Receipts in the order of the ledger.

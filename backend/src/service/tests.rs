@@ -119,7 +119,7 @@ async fn change_books(clients: &Clients) {
     let changed = answer.result.unwrap();
     let stocks: Vec<_> = changed.books.iter().map(|book| (book.item, book.stock.get())).collect();
     assert_eq!(stocks, [(item(30), 0), (item(31), 2)], "{name}");
-    assert_eq!((changed.seq, &*changed.withdrawn), (answer.head.seq, &[][..]), "{name}");
+    assert_eq!((changed.seq, &*changed.withdrawn), (answer.position.seq, &[][..]), "{name}");
     let again = catalog.update_books(added).await.unwrap();
     assert_eq!((again.result, again.replayed), (Ok(changed), true), "{name}");
     let one = serde_json::from_str(&format!("{{{fields}}}")).unwrap();
@@ -220,7 +220,7 @@ async fn a_purchase_a_change_and_their_reads_are_answered_alike_in_the_process_a
         let book = set.result.unwrap().books.pop().unwrap();
         assert_eq!(
             (book.stock.get(), book.seq, set.replayed),
-            (9, set.head.seq, false),
+            (9, set.position.seq, false),
             "{name}"
         );
         let taken = catalog.update_books(update(4, StockChange::By(-10))).await.unwrap();
@@ -425,7 +425,7 @@ async fn a_follower_that_joins_while_books_are_sold_gets_each_entry_once_before_
         let placed = futures::future::join_all(selling).await;
         following.await.unwrap();
         recorders.push(recorder);
-        let head = placed.iter().map(|placed| placed.as_ref().unwrap().head.seq.0).max();
+        let head = placed.iter().map(|placed| placed.as_ref().unwrap().position.seq.0).max();
         for recorder in &recorders {
             assert!(recorder.0.lock().unwrap().last().copied() >= head);
         }

@@ -1,4 +1,4 @@
-//! The catalog service, as the other services see it.
+//! The client's interface of the catalog service.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -11,30 +11,30 @@ use crate::metrics::BatchMetrics;
 use crate::wire::{Book, BookChanges, BookPage, ChangedBooks, Decisions, Hello, LedgerPage, Sale, Topics};
 use crate::{Deadline, Entry, IfMatch, IfNoneMatch, InlineVec, ItemNumber, OrderId, Position, Problem, Seq};
 
-/// The shortest wait for the answer to a change.
+/// The shortest timeout of a change.
 const UPDATE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
-/// A service that another one needs: in this process or behind HTTP, as one service or several copies.
+/// A client of a service, which runs in this process or behind HTTP, there as one copy or several.
 pub trait ServiceClient: Debug + Send + Sync {
-    /// Asks all copies at the same time whether they are up.
+    /// Probes all copies at the same time.
     fn probe(&self) -> BoxFuture<'_, Vec<Probe>>;
 
-    /// What was measured of the batches in which purchases travel, and how many purchases wait; `None` if they travel alone.
+    /// The metrics of the batches of purchases, and the number of queued purchases; `None` if purchases are sent one by one.
     fn batches(&self) -> Option<(&BatchMetrics, usize)> {
         None
     }
 }
 
-/// The call of a service. Dropping it does not take back what the service has accepted.
+/// A call of a service. A dropped call does not cancel a request that the service has accepted.
 pub type Call<'a, T> = BoxFuture<'a, Result<T>>;
 
-/// The catalog. After an error with [`is_not_applied`](super::Error::is_not_applied), a call changed nothing; after any
-/// other one that is unknown.
+/// The catalog. After an error with [`is_not_applied`](super::Error::is_not_applied) a call changed nothing; after any
+/// other error its outcome is unknown.
 pub trait Catalog: ServiceClient {
     /// All topics.
     fn topics(&self, fresh: Freshness) -> Call<'_, AsOf<Topics>>;
 
-    /// A page of one topic; `after` is the `next` of the page before.
+    /// A page of one topic; `after` is the `next` of the previous page.
     fn search_topic(
         &self,
         topic: String,
@@ -55,51 +55,52 @@ pub trait Catalog: ServiceClient {
     /// One book; `None` if no book has the number.
     fn book(&self, item: ItemNumber, fresh: Freshness) -> Call<'_, AsOf<Option<Book>>>;
 
-    /// Decides a shopkeeper's change of books, once.
+    /// Decides a shopkeeper's change of books, at most once for each id.
     fn update_books(&self, update: CatalogUpdate) -> Call<'_, UpdateAnswer>;
 
-    /// Decides sales, once; the decisions are in their order. At the deadline the call ends, and the sales may be decided all
-    /// the same.
+    /// Decides sales, at most once for each id; the decisions are in the order of the sales. At `deadline` the call ends,
+    /// but the sales may still be decided.
     fn sell(&self, sales: Vec<Sale>, deadline: Deadline) -> Call<'_, Decisions>;
 
-    /// A page of the ledger: at most `limit` entries, and those that complete the last group.
+    /// A page of the ledger: at most `limit` entries, and the entries that complete the last group.
     fn ledger(&self, after: Seq, limit: usize, fresh: Freshness) -> Call<'_, LedgerPage>;
 
     /// The entries that decided an order, one for each line; none if it is not decided.
     fn find_order(&self, order: OrderId, fresh: Freshness) -> Call<'_, AsOf<InlineVec<Entry>>>;
 
-    /// Lets `follower` follow the ledger while the future is polled, and as long as the catalog likes afterwards.
+    /// Passes the ledger's entries to `follower` while the future is polled. A local follower stays registered until the
+    /// catalog stops.
     fn follow(&self, follower: Arc<dyn Follower>) -> BoxFuture<'static, ()>;
 }
 
-/// A reader of the ledger's feed. Its methods are called one after the other and must not block.
+/// A reader of the ledger's feed. Calls of its methods never overlap; they must not block.
 pub trait Follower: Send + Sync {
-    /// The feed begins or goes on: the entries after `after` follow. The ledger ends with `hello` now.
+    /// The feed is connected: the entries after `after` follow. `hello` names the ledger's current head.
     fn connected(&self, hello: &Hello, after: Position);
 
-    /// The next entries: whole groups, in order. Entries that the follower has may come again. After a reconnect, at
-    /// least the last one does, without the rest of its group, so that the follower can see whether the ledger is the same.
+    /// Applies the next entries: whole groups, in order. Entries may be repeated. After a reconnect at least the last one
+    /// is, without the rest of its group, so that the follower can verify that the ledger is the same.
     fn apply(&self, entries: &[Entry]);
 
-    /// No entry comes until the feed is connected again.
+    /// The feed is disconnected: no entry follows until the next [`connected`](Self::connected).
     fn disconnected(&self);
 }
 
-/// A value that was read, with the last entry that it reflects.
+/// A value, with the ledger position as of which it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AsOf<T> {
-    /// What was read.
+    /// The value.
     pub value: T,
-    /// The head of the ledger at that time.
-    pub head: Position,
+    /// The last entry that the value reflects.
+    pub position: Position,
 }
 
-/// How new a response must be.
+/// The minimum freshness of a response.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freshness {
-    /// Not older than this entry.
+    /// The response reflects this entry.
     pub min_seq: Option<Position>,
-    /// Not older than the request: the catalog confirms its head at the store first.
+    /// The response is not older than the request: the catalog first confirms its head with the store.
     pub confirm_head: bool,
 }
 
@@ -115,22 +116,22 @@ impl From<Position> for Freshness {
 /// A shopkeeper's change of books.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogUpdate {
-    /// Its id; the same id is done once.
+    /// Its id; a change is applied at most once for each id.
     pub id: OrderId,
-    /// What is done: all of it or nothing.
+    /// The changes, applied together or not at all.
     pub changes: BookChanges,
-    /// Whether the client supplied the id, so that a second copy can arrive.
+    /// Whether the client supplied the id, so that the request may be repeated.
     pub keyed: bool,
-    /// The states in which it may be done; any if absent.
+    /// The states in which it may be applied; any if absent.
     pub if_match: Option<IfMatch>,
-    /// The states in which it is not done; none if absent.
+    /// The states in which it must not be applied; none if absent.
     pub if_none_match: Option<IfNoneMatch>,
-    /// The last moment at which it may be decided.
+    /// The latest time at which it may be decided.
     pub deadline: Deadline,
 }
 
 impl CatalogUpdate {
-    /// How long the answer is waited for: the decision may be known although the deadline has passed.
+    /// The timeout of the call. It may end after the deadline, because an earlier decision is still returned then.
     pub fn timeout(&self) -> Duration {
         self.deadline.remaining().max(UPDATE_TIMEOUT_MIN)
     }
@@ -139,10 +140,10 @@ impl CatalogUpdate {
 /// The answer to a [`CatalogUpdate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateAnswer {
-    /// The books right after the change, or why it was not done.
+    /// The books right after the change, or the reason why it was not applied.
     pub result: std::result::Result<ChangedBooks, Box<Problem>>,
-    /// Whether this repeats an earlier decision.
+    /// Whether the answer repeats an earlier decision.
     pub replayed: bool,
-    /// The head of the ledger.
-    pub head: Position,
+    /// The last entry that the answer reflects.
+    pub position: Position,
 }

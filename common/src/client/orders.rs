@@ -1,4 +1,4 @@
-//! The order service, as the front-end sees it.
+//! The client's interface of the order service.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use super::{AsOf, Call, Freshness, ServiceClient};
 use crate::wire::{Order, OrderResult, Receipt};
 use crate::{Entry, OrderId, Position, StoreId};
 
-/// The order service. Errors mean the same as the [`Catalog`](super::Catalog)'s.
+/// The order service. Its errors have the meaning of the [`Catalog`](super::Catalog)'s.
 pub trait Orders: ServiceClient {
-    /// Places an order, once. Soon after its deadline the call ends, and the order may be decided all the same.
+    /// Places an order, at most once for each id. Soon after the deadline the call ends, but the order may still be decided.
     fn place(&self, order: Order) -> Call<'_, Placed>;
 
     /// The receipt of an order, sold or refused; `None` if it is not decided.
@@ -23,18 +23,18 @@ pub struct Placed {
     /// The decision.
     pub result: PlacedOrder,
     /// The ledger's head after the order.
-    pub head: Position,
-    /// What the ledger gained by the order, and by others that were decided with it; `None` where the caller's
-    /// [`Follower`](super::Follower) has it already.
+    pub position: Position,
+    /// The entries of the order and of others that were decided with it; `None` if the caller's
+    /// [`Follower`](super::Follower) already has them.
     pub written: Option<Arc<Written>>,
 }
 
 /// The decision on an order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PlacedOrder {
-    /// Sold: the receipt's JSON, which is passed on to the client without being parsed.
+    /// Sold: the JSON of the receipt, which is forwarded to the client without being parsed.
     Json(Bytes),
-    /// Sold, or not.
+    /// A receipt or a problem, parsed.
     Result(OrderResult),
 }
 
@@ -43,6 +43,6 @@ pub enum PlacedOrder {
 pub struct Written {
     /// The store whose ledger it is.
     pub store: StoreId,
-    /// In order. Between them may be others, which came from elsewhere.
+    /// The entries in ledger order, possibly with gaps: entries of other batches.
     pub entries: Vec<Entry>,
 }

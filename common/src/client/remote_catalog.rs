@@ -95,7 +95,7 @@ impl RemoteCatalog {
         Ok(UpdateAnswer {
             result,
             replayed: response.replayed,
-            head: head(&response),
+            position: position(&response),
         })
     }
 
@@ -249,9 +249,9 @@ impl Catalog for RemoteCatalog {
     fn find_order(&self, order: OrderId, fresh: Freshness) -> Call<'_, AsOf<InlineVec<Entry>>> {
         let call = async move {
             let response = self.endpoint.get(&format!("/ledger/orders/{order}"), fresh).await?;
-            let AsOf { value, head } = found(&self.foreign_answers, &response, Code::UnknownOrder)?;
+            let AsOf { value, position } = found(&self.foreign_answers, &response, Code::UnknownOrder)?;
             let value = value.map(|DecidedOrder(entries)| entries).unwrap_or_default();
-            Ok(AsOf { value, head })
+            Ok(AsOf { value, position })
         };
         call.boxed()
     }
@@ -310,14 +310,14 @@ fn observe<T>(foreign_answers: &Incident, response: &Response, parsed: Result<T>
 }
 
 /// The last entry that a response reflects.
-fn head(response: &Response) -> Position {
+fn position(response: &Response) -> Position {
     response.seq.unwrap_or_default()
 }
 
 fn as_of<T: DeserializeOwned>(foreign_answers: &Incident, response: &Response) -> Result<AsOf<T>> {
     let value = parse(foreign_answers, response)?;
-    let head = head(response);
-    Ok(AsOf { value, head })
+    let position = position(response);
+    Ok(AsOf { value, position })
 }
 
 /// What a response has found; `None` if it is a problem with that code.
@@ -329,11 +329,11 @@ pub(super) fn found<T: DeserializeOwned>(
     match as_of(foreign_answers, response) {
         Err(error) if error.code() == Some(absent) => Ok(AsOf {
             value: None,
-            head: head(response),
+            position: position(response),
         }),
-        found => found.map(|AsOf { value, head }| AsOf {
+        found => found.map(|AsOf { value, position }| AsOf {
             value: Some(value),
-            head,
+            position,
         }),
     }
 }

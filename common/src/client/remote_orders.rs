@@ -150,7 +150,7 @@ fn parse_batch(body: &Bytes) -> std::result::Result<Vec<Placed>, String> {
     let placed = |result| {
         Ok(Placed {
             result: parse_result(result, body)?,
-            head,
+            position: head,
             written: written.clone(),
         })
     };
@@ -205,7 +205,7 @@ mod tests {
             };
             assert_eq!(problem.problem.code, Code::SoldOut);
             for placed in &batch {
-                assert_eq!(placed.head, "6.1".parse().unwrap());
+                assert_eq!(placed.position, "6.1".parse().unwrap());
                 let written = placed.written.as_deref().unwrap();
                 assert_eq!((written.store.to_string().as_str(), written.entries.len()), (store, 1));
             }

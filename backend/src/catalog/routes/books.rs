@@ -17,8 +17,8 @@ use crate::relay::unknown_item;
     params(("Bookstore-Seq" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, description = "The topics", body = Topics)))]
 pub(super) async fn list_topics(context: Arc<Context>, request: Request) -> ApiResult {
-    let AsOf { value, head } = context.catalog.topics(request.freshness()?).await?;
-    Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
+    let AsOf { value, position } = context.catalog.topics(request.freshness()?).await?;
+    Ok(Response::json(&value).with_seq(Some(position)).with_etag(position))
 }
 
 /// The books of a topic.
@@ -36,8 +36,8 @@ pub(super) async fn search_topic(context: Arc<Context>, request: Request) -> Api
     let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
     let (after, fresh) = (request.query_param("after")?, request.freshness()?);
     let found = context.catalog.search_topic(&topic, limit, after.as_deref(), fresh);
-    let AsOf { value, head } = found.await?;
-    Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
+    let AsOf { value, position } = found.await?;
+    Ok(Response::json(&value).with_seq(Some(position)).with_etag(position))
 }
 
 /// The books in which every word is the prefix of a word.
@@ -65,8 +65,8 @@ pub(super) async fn search_words(context: Arc<Context>, request: Request) -> Api
     let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
     let (after, fresh) = (request.query_param("after")?, request.freshness()?);
     let found = context.catalog.search_words(query, limit, after.as_deref(), fresh);
-    let AsOf { value, head } = found.await?;
-    Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
+    let AsOf { value, position } = found.await?;
+    Ok(Response::json(&value).with_seq(Some(position)).with_etag(position))
 }
 
 /// One book.
@@ -78,9 +78,9 @@ pub(super) async fn search_words(context: Arc<Context>, request: Request) -> Api
         (status = 404, description = "`unknown-item`")))]
 pub(super) async fn lookup_book(context: Arc<Context>, request: Request) -> ApiResult {
     let item = request.parse_path_param("item")?;
-    let AsOf { value, head } = context.catalog.book(item, request.freshness()?).await?;
+    let AsOf { value, position } = context.catalog.book(item, request.freshness()?).await?;
     match value {
-        Some(book) => Ok(Response::json(&book).with_seq(Some(head)).with_etag(head.at(book.seq))),
-        None => Ok(Response::from(unknown_item(item)).with_seq(Some(head))),
+        Some(book) => Ok(Response::json(&book).with_seq(Some(position)).with_etag(position.at(book.seq))),
+        None => Ok(Response::from(unknown_item(item)).with_seq(Some(position))),
     }
 }

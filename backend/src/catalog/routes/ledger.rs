@@ -54,11 +54,11 @@ pub(super) async fn list_entries(context: Arc<Context>, request: Request) -> Api
         (status = 404, description = "`unknown-order`")))]
 pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
-    let AsOf { value, head } = context.catalog.find_order(order, request.freshness()?).await?;
+    let AsOf { value, position } = context.catalog.find_order(order, request.freshness()?).await?;
     if value.is_empty() {
-        return Ok(Response::from(unknown_order(order)).with_seq(Some(head)));
+        return Ok(Response::from(unknown_order(order)).with_seq(Some(position)));
     }
-    Ok(Response::json(&DecidedOrder(value)).with_seq(Some(head)))
+    Ok(Response::json(&DecidedOrder(value)).with_seq(Some(position)))
 }
 
 /// Every entry as it becomes durable, as server-sent events.
