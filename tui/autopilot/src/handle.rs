@@ -8,7 +8,7 @@ use common::client::ShopClient;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::report::Report;
-use super::run_state::{Progress, Shared, elapsed};
+use super::run_state::{Progress, RunState, elapsed};
 use super::runner;
 use super::settings::SHOPPERS_MAX;
 use super::snapshot::{Phase, STOCK_ROWS_MAX, Snapshot};
@@ -17,7 +17,7 @@ use super::{Error, Settings};
 /// A running autopilot. Clones refer to the same run.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    shared: Arc<RunState>,
     _stop_when_dropped: Arc<DropGuard>,
 }
 
@@ -25,7 +25,7 @@ impl Handle {
     /// Starts a run on the current tokio runtime and returns at once; the books are read in the background.
     pub fn start(shop: ShopClient, settings: Settings) -> Self {
         let stopping = CancellationToken::new();
-        let shared = Arc::new(Shared::new(shop, settings, stopping.clone()));
+        let shared = Arc::new(RunState::new(shop, settings, stopping.clone()));
         let running = Arc::clone(&shared);
         tokio::spawn(async move {
             let progress = match runner::run(&running).await {
@@ -110,7 +110,7 @@ impl Handle {
     }
 }
 
-fn snapshot(shared: &Shared) -> Snapshot {
+fn snapshot(shared: &RunState) -> Snapshot {
     let control = *shared.control.borrow();
     let (phase, verdict) = match &*shared.phase.borrow() {
         Progress::Starting => (Phase::Starting, None),

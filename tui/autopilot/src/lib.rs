@@ -49,7 +49,7 @@ pub use operation_stats::{Latency, OperationStats};
 pub use outcome::{ByOperation, OperationKind, Outcomes};
 pub use pace::Think;
 pub use popularity::Popularity;
-pub use report::{Report, Verdict};
+pub use report::{Report, AuditVerdict};
 pub use schedule::ScheduleStats;
 pub use settings::{SHOPPERS_MAX, Settings};
 pub use snapshot::{Phase, Snapshot};

@@ -96,7 +96,7 @@ impl Plans {
     pub(super) fn write(&self, mut out: impl Write, shoppers: u32) -> io::Result<()> {
         for shopper in 0..shoppers {
             for (step, operation) in (0..WRITTEN_OPERATIONS).zip(self.of(shopper)) {
-                let line = Written {
+                let line = PlanLine {
                     shopper,
                     step,
                     operation,
@@ -206,7 +206,7 @@ impl Iterator for Plan<'_> {
 }
 
 #[derive(Serialize)]
-struct Written {
+struct PlanLine {
     shopper: u32,
     step: u64,
     #[serde(flatten)]

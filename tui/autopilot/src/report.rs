@@ -58,7 +58,7 @@ impl Report {
     }
 
     /// The audit's verdict.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> AuditVerdict {
         self.audit.verdict
     }
 }
@@ -100,7 +100,7 @@ pub(super) struct StockLine {
 /// The result of the audit.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Audit {
-    pub(super) verdict: Verdict,
+    pub(super) verdict: AuditVerdict,
     /// The checks that were made, each with the number of things checked.
     pub(super) checks: BTreeMap<&'static str, u64>,
     /// Checks that could not be made.
@@ -130,7 +130,7 @@ pub(super) struct Violation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
-pub enum Verdict {
+pub enum AuditVerdict {
     /// Every check was made and found nothing.
     Clean,
     /// A check found a violation.

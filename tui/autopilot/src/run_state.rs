@@ -34,7 +34,7 @@ impl Control {
 }
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct RunState {
     pub(super) shop: ShopClient,
     pub(super) settings: Settings,
     pub(super) control: watch::Sender<Control>,
@@ -92,7 +92,7 @@ pub(super) enum Progress {
     Failed(Error),
 }
 
-impl Shared {
+impl RunState {
     pub(super) fn new(shop: ShopClient, settings: Settings, stopping: CancellationToken) -> Self {
         let control = Control {
             shoppers: settings.shoppers.clamp(1, SHOPPERS_MAX),

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::audit::{Audited, Auditor, follow_events};
 use super::plan::Plans;
 use super::report::{self, Report, StockLine};
-use super::run_state::{Progress, Shared, elapsed};
+use super::run_state::{Progress, RunState, elapsed};
 use super::sample::BookSample;
 use super::series::{Overview, Series, write_file};
 use super::stock::Stocks;
@@ -26,7 +26,7 @@ use common::backoff::Backoff;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Executes a run and returns its report.
-pub(super) async fn run(shared: &Arc<Shared>) -> Result<Report, Error> {
+pub(super) async fn run(shared: &Arc<RunState>) -> Result<Report, Error> {
     let sample = Arc::new(read_sample(shared).await?);
     if sample.books.is_empty() {
         return Err(Error::NoBooks);
@@ -76,7 +76,7 @@ pub(super) async fn run(shared: &Arc<Shared>) -> Result<Report, Error> {
 }
 
 /// Reads the sample with backoff, as the store may still be starting.
-async fn read_sample(shared: &Shared) -> Result<BookSample, Error> {
+async fn read_sample(shared: &RunState) -> Result<BookSample, Error> {
     let mut backoff = Backoff::RECONNECT;
     loop {
         let error = tokio::select! {
@@ -104,7 +104,7 @@ async fn read_sample(shared: &Shared) -> Result<BookSample, Error> {
 
 /// Runs the shoppers until the duration or the operations are used up or the run is stopped; returns the time series.
 async fn shop_until_stopped(
-    shared: &Arc<Shared>,
+    shared: &Arc<RunState>,
     plans: &Arc<Plans>,
     shoppers: &mut JoinSet<()>,
     mut series: Series,
@@ -169,12 +169,12 @@ async fn shop_until_stopped(
     series.close()
 }
 
-fn end_second(shared: &Shared) -> Second {
+fn end_second(shared: &RunState) -> Second {
     let schedule = shared.schedule_stats();
     shared.stats().tally.end_second(schedule)
 }
 
-fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) -> Report {
+fn report(shared: &RunState, plans: &Plans, audited: Audited, overview: Overview) -> Report {
     let settings = &shared.settings;
     let stats = shared.stats();
     let elapsed = elapsed(&stats);

@@ -56,12 +56,12 @@ struct State {
     /// Operations that will not be begun any more.
     abandoned: u64,
     /// By the shopper's number.
-    shoppers: Vec<Turn>,
+    shoppers: Vec<ShopperSchedule>,
 }
 
 /// Where a shopper is in its schedule.
 #[derive(Debug, Default, Clone, Copy)]
-struct Turn {
+struct ShopperSchedule {
     /// When its next operation is due; `None` while it is paused.
     next: Option<Instant>,
     /// When the operation was due that it waits for.
@@ -106,15 +106,15 @@ impl Schedule {
 
     /// The next operation of a shopper is due then; `None` while it is paused.
     pub(super) fn set_next(&self, shopper: u32, next: Option<Instant>) {
-        self.state().turn(shopper).next = next;
+        self.state().shopper(shopper).next = next;
     }
 
     /// A shopper begins the operation that was due then. Returns when its next one is due.
     pub(super) fn begin(&self, shopper: u32, due: Instant) -> Instant {
         let next = due + self.period;
         let mut state = self.state();
-        let turn = state.turn(shopper);
-        (turn.in_flight, turn.next) = (Some(due), Some(next));
+        let shopper = state.shopper(shopper);
+        (shopper.in_flight, shopper.next) = (Some(due), Some(next));
         state.begun += 1;
         if state.measured_from.is_none_or(|from| due >= from) {
             state.begun_measured += 1;
@@ -124,14 +124,14 @@ impl Schedule {
 
     /// The operation that a shopper has begun is answered, or will never be.
     pub(super) fn end(&self, shopper: u32) {
-        self.state().turn(shopper).in_flight = None;
+        self.state().shopper(shopper).in_flight = None;
     }
 
     /// The operations of a shopper that were due at that time and will not be begun any more.
     pub(super) fn abandon(&self, shopper: u32, at: Instant) -> Option<Overdue> {
         let mut state = self.state();
         let left = self.operations_max.saturating_sub(state.begun + state.abandoned);
-        let next = state.turn(shopper).next.take()?;
+        let next = state.shopper(shopper).next.take()?;
         let mut overdue = state.overdue(next, self.period, at)?;
         overdue.count = overdue.count.min(left);
         state.abandoned += overdue.count;
@@ -142,13 +142,13 @@ impl Schedule {
     pub(super) fn stats(&self, at: Instant) -> ScheduleStats {
         let state = self.state();
         let left = self.operations_max.saturating_sub(state.begun);
-        let waiting = state.shoppers.iter().filter_map(|turn| turn.next);
+        let waiting = state.shoppers.iter().filter_map(|shopper| shopper.next);
         let overdue: Vec<_> = waiting
             .filter_map(|next| state.overdue(next, self.period, at))
             .collect();
         let not_begun = overdue.iter().map(|overdue| overdue.count).sum::<u64>().min(left);
         let waiting = overdue.iter().map(|overdue| overdue.first).filter(|_| not_begun > 0);
-        let in_flight = state.shoppers.iter().filter_map(|turn| turn.in_flight);
+        let in_flight = state.shoppers.iter().filter_map(|shopper| shopper.in_flight);
         let oldest = waiting.chain(in_flight).min();
         let age = oldest.map(|due| at.saturating_duration_since(due)).unwrap_or_default();
         ScheduleStats {
@@ -161,10 +161,10 @@ impl Schedule {
 }
 
 impl State {
-    fn turn(&mut self, shopper: u32) -> &mut Turn {
+    fn shopper(&mut self, shopper: u32) -> &mut ShopperSchedule {
         let index = shopper as usize;
         if self.shoppers.len() <= index {
-            self.shoppers.resize(index + 1, Turn::default());
+            self.shoppers.resize(index + 1, ShopperSchedule::default());
         }
         // Just made long enough.
         &mut self.shoppers[index]

@@ -8,13 +8,13 @@ use common::wire::{Book, OrderLines, StockChange};
 use common::{Deadline, InlineVec, ItemNumber, Quantity, limits};
 
 use super::audit::{ChangeKind, ChangeOutcome, ChangeRecord, OrderKey, SHOPKEEPER, StockObservation};
-use super::run_state::Shared;
+use super::run_state::RunState;
 
 /// Between two rounds of restocking.
 const ROUND_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Adds copies to every book with fewer than half as many left, until the workload has finished.
-pub(super) async fn run(shared: Arc<Shared>, copies: u32) {
+pub(super) async fn run(shared: Arc<RunState>, copies: u32) {
     let mut number = 0;
     loop {
         tokio::select! {
@@ -36,7 +36,7 @@ pub(super) async fn run(shared: Arc<Shared>, copies: u32) {
     }
 }
 
-async fn restock(shared: &Shared, key: OrderKey, item: ItemNumber, copies: u32) {
+async fn restock(shared: &RunState, key: OrderKey, item: ItemNumber, copies: u32) {
     let invoked_us = shared.begin_change(key);
     let order = shared.run_id.order(key);
     let change = StockChange::By(i64::from(copies));

@@ -16,13 +16,13 @@ use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use idempotency_check::Decided;
+use idempotency_check::DecidedPurchase;
 
 use super::audit::{Check, LastSeen, StockObservation};
 use super::outcome::{OperationKind, Outcome, of_failed_read};
 use super::pace::Pace;
 use super::plan::{self, Operation, Plans};
-use super::run_state::{Control, Shared};
+use super::run_state::{Control, RunState};
 
 /// The first random stream for think times; the streams below are for plans.
 const THINK_STREAM: u64 = 1 << 32;
@@ -30,7 +30,7 @@ const THINK_STREAM: u64 = 1 << 32;
 const OVERDUE_SAMPLES_MAX: u64 = 1_000;
 
 /// Runs a shopper until the run stops or its operations are used up, then checks idempotency.
-pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
+pub(super) async fn run(shared: Arc<RunState>, plans: Arc<Plans>, number: u32) {
     let mut shopper = Shopper::new(&shared, number);
     let stopping = shared.stopping.clone();
     let mut stopped = std::pin::pin!(stopping.cancelled());
@@ -50,8 +50,8 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
             let performed = match operation {
                 // A purchase in flight may still succeed, so it is awaited.
                 Operation::Buy(lines) => Some(shopper.buy(lines).await),
-                Operation::Search { topic } => unless(stopped.as_mut(), shopper.search(topic)).await,
-                Operation::Lookup { item } => unless(stopped.as_mut(), shopper.lookup(*item)).await,
+                Operation::Search { topic } => until_stopped(stopped.as_mut(), shopper.search(topic)).await,
+                Operation::Lookup { item } => until_stopped(stopped.as_mut(), shopper.lookup(*item)).await,
             };
             let Some((outcome, last_error)) = performed else {
                 shopper.record_unfinished(operation.kind(), due, 1);
@@ -69,7 +69,7 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
 }
 
 /// Performs an operation; `None` if the run is stopped first.
-async fn unless<T>(stopped: Pin<&mut impl Future<Output = ()>>, operation: impl Future<Output = T>) -> Option<T> {
+async fn until_stopped<T>(stopped: Pin<&mut impl Future<Output = ()>>, operation: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         performed = operation => Some(performed),
@@ -84,7 +84,7 @@ struct StockObservations {
 }
 
 struct Shopper<'a> {
-    shared: &'a Shared,
+    shared: &'a RunState,
     shop: ShopClient,
     number: u32,
     control: watch::Receiver<Control>,
@@ -97,11 +97,11 @@ struct Shopper<'a> {
     last_seen: LastSeen,
     orders: u32,
     /// The last sale and the last refusal.
-    decided: [Option<Decided>; 2],
+    decided: [Option<DecidedPurchase>; 2],
 }
 
 impl<'a> Shopper<'a> {
-    fn new(shared: &'a Shared, number: u32) -> Self {
+    fn new(shared: &'a RunState, number: u32) -> Self {
         let shop = shared.shop.new_session();
         shop.observe_seq(shared.shop.last_seq());
         Self {

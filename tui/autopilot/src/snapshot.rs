@@ -8,7 +8,7 @@ use super::Settings;
 use super::basket::BasketCounts;
 use super::operation_stats::OperationStats;
 use super::outcome::{ByOperation, Outcomes};
-use super::report::Verdict;
+use super::report::AuditVerdict;
 use super::schedule::ScheduleStats;
 use super::stock::BookStock;
 use super::tally::Second;
@@ -72,7 +72,7 @@ pub struct Snapshot {
     /// The number of violations found so far.
     pub violations: u64,
     /// The audit's verdict, once the run has ended.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<AuditVerdict>,
 }
 
 impl Snapshot {

@@ -74,7 +74,7 @@ pub(crate) struct Purchase {
     pub(crate) sent: SentOrder,
     pub(crate) state: OrderState,
     /// Whether a request with a lost answer may have placed the order.
-    pub(super) may_have_applied: bool,
+    pub(super) may_be_applied: bool,
     pub(super) checks: u32,
     pub(super) next_check_at: Option<Duration>,
     pub(super) check_in_flight: bool,
@@ -127,7 +127,7 @@ impl Purchase {
         Self {
             sent,
             state,
-            may_have_applied: false,
+            may_be_applied: false,
             checks: 0,
             next_check_at: None,
             check_in_flight: false,
@@ -141,7 +141,7 @@ impl Purchase {
         }
         sent.shop = sanitized(&sent.shop);
         Self {
-            may_have_applied: true,
+            may_be_applied: true,
             ..Self::new(sent, state)
         }
     }

@@ -146,7 +146,7 @@ impl Orders {
         let Some(purchase) = self.find(order) else {
             return Vec::new();
         };
-        let state = state_after(order, answer, purchase.may_have_applied, shared);
+        let state = state_after(order, answer, purchase.may_be_applied, shared);
         self.set_state(order, state, shared)
     }
 
@@ -195,7 +195,7 @@ impl Orders {
         let before = std::mem::replace(&mut purchase.state, state);
         (purchase.next_check_at, purchase.check_in_flight) = (None, false);
         if let OrderState::Unknown { .. } = purchase.state {
-            purchase.may_have_applied = true;
+            purchase.may_be_applied = true;
             purchase.schedule_check(shared.now.elapsed);
         }
         let is_news = before == OrderState::Sending || !purchase.state.is_pending();

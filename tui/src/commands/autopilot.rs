@@ -19,7 +19,7 @@ use crate::format;
 use crate::terminal::{Signal, Signals};
 use autopilot::controller::WatchedRun;
 use autopilot::faults::{self, Services};
-use autopilot::{Handle, Phase, Report, Settings, Snapshot, Verdict};
+use autopilot::{Handle, Phase, Report, Settings, Snapshot, AuditVerdict};
 
 /// How often a headless run prints its progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -205,7 +205,7 @@ pub(super) async fn print_report((exit, report): Ended, html: Option<&Path>, jso
     }
     written?;
     Ok(match report.verdict() {
-        Verdict::Violated => Exit::Violation,
-        Verdict::Clean | Verdict::Incomplete => exit,
+        AuditVerdict::Violated => Exit::Violation,
+        AuditVerdict::Clean | AuditVerdict::Incomplete => exit,
     })
 }

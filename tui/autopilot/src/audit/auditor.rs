@@ -13,9 +13,9 @@ use common::{Entry, ItemNumber, Seq, Stock, limits};
 use strum::VariantArray as _;
 
 use super::Check;
-use super::replay::Replay;
+use super::answer_checker::AnswerChecker;
 use crate::report::Audit;
-use crate::run_state::Shared;
+use crate::run_state::RunState;
 use crate::sample::BookSample;
 
 /// Between two reads of the ledger during a run.
@@ -34,8 +34,8 @@ pub(crate) struct Audited {
 
 #[derive(Debug)]
 pub(crate) struct Auditor {
-    shared: Arc<Shared>,
-    replay: Replay,
+    shared: Arc<RunState>,
+    checker: AnswerChecker,
     /// Entries that were read but cannot be replayed yet.
     ahead: VecDeque<Entry>,
     last_read: Seq,
@@ -43,9 +43,9 @@ pub(crate) struct Auditor {
 
 impl Auditor {
     /// Starts from the books as they were read before the run.
-    pub(crate) fn new(shared: Arc<Shared>, sample: &BookSample) -> Self {
+    pub(crate) fn new(shared: Arc<RunState>, sample: &BookSample) -> Self {
         Self {
-            replay: Replay::new(shared.run_id, sample),
+            checker: AnswerChecker::new(shared.run_id, sample),
             ahead: VecDeque::new(),
             last_read: sample.head.seq,
             shared,
@@ -64,7 +64,7 @@ impl Auditor {
                 let seen = self.shared.shop.last_seq().seq;
                 // A later read repeats one that fails, and the last one retries.
                 let _ = self.replay_until(self.shared.watermark.get(seen), 1).await;
-                self.shared.stats().violations = self.replay.findings.violations();
+                self.shared.stats().violations = self.checker.findings.violations();
             }
         };
         tokio::select! {
@@ -79,7 +79,7 @@ impl Auditor {
             {
                 let mut history = self.shared.history();
                 while let Some(entry) = self.ahead.pop_front_if(|entry| entry.seq <= until) {
-                    self.replay.apply(&entry, &mut history);
+                    self.checker.apply(&entry, &mut history);
                 }
             }
             if self.last_read >= until {
@@ -121,7 +121,7 @@ impl Auditor {
     /// The result so far; `note` states why checks of the ledger are incomplete, if they are.
     pub(crate) fn partial(&self, note: Option<String>) -> Audited {
         let mut findings = self.shared.stats().findings.clone();
-        findings.merge(self.replay.findings.clone());
+        findings.merge(self.checker.findings.clone());
         findings.count(Check::RefusalsStand, self.shared.history().refusals());
         let is_skipped = |check: &Check| match check {
             Check::FeedInOrder => !findings.checked.contains_key(check),
@@ -133,9 +133,9 @@ impl Auditor {
         let (skipped, made): (Vec<_>, Vec<_>) = reported.partition(is_skipped);
         let restocked = match note {
             Some(_) => BTreeMap::new(),
-            None => self.replay.restocked().collect(),
+            None => self.checker.restocked().collect(),
         };
-        let mut audit = findings.into_audit(&made, &skipped, self.replay.others());
+        let mut audit = findings.into_audit(&made, &skipped, self.checker.others());
         audit.note = note;
         Audited {
             audit,
@@ -146,17 +146,17 @@ impl Auditor {
 
     async fn read_to_end(&mut self, end: &BTreeMap<ItemNumber, (Stock, Seq)>) -> Result<(), Error> {
         for (item, (stock, seq)) in end {
-            self.replay.record_end(*item, *stock, *seq);
+            self.checker.record_end(*item, *stock, *seq);
         }
         // The ledger's head, read after the books, covers every entry that the books or an answer named.
         let shop = self.shared.shop.clone();
-        let after = self.replay.last();
+        let after = self.checker.last();
         let head = with_retries(ATTEMPTS_MAX, || page(&shop, after, 1)).await?.head;
         let until = head.max(shop.last_seq().seq);
         if !self.replay_until(until, ATTEMPTS_MAX).await? {
-            self.replay.ends_early(until);
+            self.checker.ends_early(until);
         }
-        self.replay.close(&mut self.shared.history());
+        self.checker.close(&mut self.shared.history());
         Ok(())
     }
 

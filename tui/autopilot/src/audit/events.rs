@@ -8,7 +8,7 @@ use common::client::{ShopEvent, StreamItem};
 use common::wire::StockEvent;
 
 use super::{Check, Findings};
-use crate::run_state::Shared;
+use crate::run_state::RunState;
 
 /// The number of books whose last event is kept.
 const BOOKS_MAX: usize = 100_000;
@@ -54,7 +54,7 @@ impl LastEvents {
 }
 
 /// Follows the event stream until the run stops.
-pub(crate) async fn follow(shared: Arc<Shared>) {
+pub(crate) async fn follow(shared: Arc<RunState>) {
     let mut stream = shared.shop.follow_events(None);
     let mut last = LastEvents::default();
     loop {

@@ -3,6 +3,7 @@
 //! Checks of the ledger need the shopkeeper's token. A check that cannot be made is listed as skipped, and the verdict
 //! is `incomplete`, never `clean`. Orders of other clients in the same ledger are not violations.
 
+mod answer_checker;
 mod auditor;
 mod book;
 mod change;
@@ -10,7 +11,6 @@ mod events;
 mod history;
 mod key;
 mod last_seen;
-mod replay;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(super) use last_seen::{LastSeen, StockObservation};
 
 use strum::{IntoStaticStr, VariantArray};
 
-use super::report::{Audit, Verdict, Violation};
+use super::report::{Audit, AuditVerdict, Violation};
 
 /// The most violations reported for one check, so that one check does not hide the others.
 const VIOLATIONS_MAX: usize = 7;
@@ -128,9 +128,9 @@ impl Findings {
     fn into_audit(self, made: &[Check], skipped: &[Check], others: u64) -> Audit {
         let count = |check: &Check| (check.into_str(), self.checked.get(check).copied().unwrap_or(0));
         let verdict = match (self.found, skipped.is_empty()) {
-            (1.., _) => Verdict::Violated,
-            (0, true) => Verdict::Clean,
-            (0, false) => Verdict::Incomplete,
+            (1.., _) => AuditVerdict::Violated,
+            (0, true) => AuditVerdict::Clean,
+            (0, false) => AuditVerdict::Incomplete,
         };
         Audit {
             verdict,

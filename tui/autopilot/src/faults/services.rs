@@ -41,7 +41,7 @@ pub enum Error {
 
 /// A service process, with what is needed to restart it.
 #[derive(Debug)]
-struct Service {
+struct ServiceProcess {
     child: Child,
     address: SocketAddr,
     /// The flags and URLs of the services that it depends on.
@@ -52,7 +52,7 @@ struct Service {
 #[derive(Debug)]
 pub struct Services {
     /// In the order of [`Role`].
-    services: [Service; 3],
+    services: [ServiceProcess; 3],
     /// In the order of [`Link`].
     proxies: [Proxy; 4],
     // The last field: its folder is removed after the processes have ended.
@@ -82,7 +82,7 @@ impl Services {
         write_books(&launcher.folder)?;
         let spawn = |role, needs| launcher.spawn(role, None, needs);
         let catalog = spawn(Role::Catalog, Vec::new()).await?;
-        let proxy = |service: &Service| Proxy::bind(Target::Tcp(service.address));
+        let proxy = |service: &ServiceProcess| Proxy::bind(Target::Tcp(service.address));
         let order_to_catalog = proxy(&catalog).await?;
         let order = spawn(Role::Order, vec![("--catalog-url", order_to_catalog.url())]).await?;
         let frontend_to_order = proxy(&order).await?;
@@ -163,7 +163,7 @@ impl Services {
         }
     }
 
-    fn service(&mut self, role: Role) -> &mut Service {
+    fn service(&mut self, role: Role) -> &mut ServiceProcess {
         &mut self.services[role as usize]
     }
 
@@ -204,7 +204,7 @@ impl Launcher {
         role: Role,
         address: Option<SocketAddr>,
         needs: Vec<(&'static str, String)>,
-    ) -> Result<Service, Error> {
+    ) -> Result<ServiceProcess, Error> {
         let mut command = Command::new(&self.program);
         command.args(["serve", role.into_str(), "--grace", GRACE, "--listen"]);
         command.arg(address.map_or_else(|| "127.0.0.1:0".to_owned(), |address| address.to_string()));
@@ -233,7 +233,7 @@ impl Launcher {
         reading.map_err(|_| Error::Silent(role.into_str()))??;
         let address = line.trim().rsplit_once("http://");
         let address = address.and_then(|(_, address)| address.parse().ok());
-        Ok(Service {
+        Ok(ServiceProcess {
             child,
             address: address.ok_or(Error::Silent(role.into_str()))?,
             needs,

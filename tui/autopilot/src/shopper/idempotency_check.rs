@@ -9,7 +9,7 @@ use common::client::Resolution;
 
 /// A purchase that was decided, with what is needed to repeat its request.
 #[derive(Debug)]
-pub(super) struct Decided {
+pub(super) struct DecidedPurchase {
     pub(super) key: OrderKey,
     pub(super) lines: OrderLines,
     /// The receipt; `None` if the purchase was refused.

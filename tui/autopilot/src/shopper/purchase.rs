@@ -7,7 +7,7 @@ use common::wire::{OrderLines, Receipt, ReceiptLine};
 use common::{Deadline, GroupPosition, InlineVec, OrderId};
 
 use super::Shopper;
-use super::idempotency_check::Decided;
+use super::idempotency_check::DecidedPurchase;
 use crate::audit::{
     ChangeKind, ChangeOutcome, ChangeRecord, Check, OrderKey, SHOPKEEPER, SoldLine, StockObservation, title_digest,
 };
@@ -61,7 +61,7 @@ impl Shopper<'_> {
             Outcome::SoldOut => refused,
             _ => return (outcome, last_error),
         };
-        *slot = Some(Decided {
+        *slot = Some(DecidedPurchase {
             key,
             lines: lines.clone(),
             receipt,

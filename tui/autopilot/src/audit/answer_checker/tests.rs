@@ -130,8 +130,8 @@ enum Step {
 
 use Step::{Acknowledged, AcknowledgedLines, End, OfOrder, Other, Own, Refused, Unknown, UnknownLines};
 
-/// Performs the steps and ends the replay.
-fn replay(steps: Vec<Step>) -> Replay {
+/// Performs the steps and closes the checker.
+fn check(steps: Vec<Step>) -> AnswerChecker {
     let run_id = RunId::draw();
     let sample = BookSample {
         topics: vec!["all".into()],
@@ -143,7 +143,7 @@ fn replay(steps: Vec<Step>) -> Replay {
             .into(),
         head: Seq(1).into(),
     };
-    let mut replay = Replay::new(run_id, &sample);
+    let mut checker = AnswerChecker::new(run_id, &sample);
     let mut history = History::new(tempfile::tempfile());
     let end = |history: &mut History, key, outcome| {
         history.sent(key);
@@ -179,7 +179,7 @@ fn replay(steps: Vec<Step>) -> Replay {
                 continue;
             }
             End(copies, seq) => {
-                replay.record_end(item(), stock(copies), Seq(seq));
+                checker.record_end(item(), stock(copies), Seq(seq));
                 continue;
             }
             Own(key, entry) => (run_id.order(key), entry),
@@ -187,15 +187,15 @@ fn replay(steps: Vec<Step>) -> Replay {
             OfOrder(order, entry) => (order, entry),
         };
         let order = Some(order);
-        replay.apply(&Entry { order, ..entry }, &mut history);
+        checker.apply(&Entry { order, ..entry }, &mut history);
     }
-    replay.close(&mut history);
-    replay
+    checker.close(&mut history);
+    checker
 }
 
 #[test]
 fn a_correct_ledger_with_orders_of_other_clients_is_clean() {
-    let replay = replay(vec![
+    let checker = check(vec![
         Acknowledged(sold(2, 0, 9)),
         Unknown(order(1)),
         Refused(order(2)),
@@ -214,9 +214,9 @@ fn a_correct_ledger_with_orders_of_other_clients_is_clean() {
         Own(shopkeeper(0), entry(5, Kind::Restocked, 5, 5)),
         Own(order(1), sale(6, 4)),
     ]);
-    assert_eq!(replay.findings.violations, []);
-    let restocked = replay.restocked().find(|(restocked, _)| *restocked == item());
-    assert_eq!((replay.others(), restocked), (1, Some((item(), 5))));
+    assert_eq!(checker.findings.violations, []);
+    let restocked = checker.restocked().find(|(restocked, _)| *restocked == item());
+    assert_eq!((checker.others(), restocked), (1, Some((item(), 5))));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_correct_ledger_of_baskets_is_clean_and_its_orders_are_counted() {
         stock_after: Some(stock(8)),
         ..other.clone()
     };
-    let replay = replay(vec![
+    let checker = check(vec![
         AcknowledgedLines(receipt(&[first.clone(), other.clone()])),
         UnknownLines(order(1)),
         Own(order(0), first),
@@ -241,8 +241,8 @@ fn a_correct_ledger_of_baskets_is_clean_and_its_orders_are_counted() {
         Own(order(1), other_again),
         End(8, 4),
     ]);
-    assert_eq!(replay.findings.violations, []);
-    let checked = |check| replay.findings.checked[&check];
+    assert_eq!(checker.findings.violations, []);
+    let checked = |check| checker.findings.checked[&check];
     assert_eq!((checked(Check::OrdersWhole), checked(Check::AcknowledgedSales)), (2, 2));
 }
 
@@ -272,7 +272,7 @@ fn a_change_of_several_books_during_a_run_is_accepted_and_a_half_one_is_found() 
         unit_cost: Some("3.00".parse().unwrap()),
         ..sale(4, 9)
     };
-    let whole = replay(vec![
+    let whole = check(vec![
         OfOrder(id, set.clone()),
         OfOrder(id, withdrawn.clone()),
         Other(at_new_price),
@@ -283,7 +283,7 @@ fn a_change_of_several_books_during_a_run_is_accepted_and_a_half_one_is_found() 
     let without_first = vec![OfOrder(id, withdrawn.clone())];
     let of_two = vec![OfOrder(id, set), OfOrder(OrderId::generate(), withdrawn)];
     for half in [only_first, without_first, of_two] {
-        let violations = replay(half).findings.violations;
+        let violations = check(half).findings.violations;
         assert!(!violations.is_empty(), "{violations:?}");
     }
 }
@@ -350,7 +350,7 @@ fn each_way_in_which_a_ledger_can_be_wrong_is_found() {
         ("reads_go_forward", vec![Other(sale(2, 9)), End(10, 1)]),
         ("stock_adds_up", vec![End(9, 5)]),
     ] {
-        let violations = replay(steps).findings.violations;
+        let violations = check(steps).findings.violations;
         let found: Vec<_> = violations.iter().map(|violation| violation.check).collect();
         assert_eq!(found, [check], "{violations:?}");
         assert!(violations.iter().all(|violation| !violation.detail.is_empty()));
@@ -431,7 +431,7 @@ fn each_way_in_which_an_order_of_several_lines_can_be_wrong_is_found() {
             ],
         ),
     ] {
-        let violations = replay(steps).findings.violations;
+        let violations = check(steps).findings.violations;
         let found: Vec<_> = violations.iter().map(|violation| violation.check).collect();
         assert_eq!(found, checks, "{violations:?}");
         assert!(

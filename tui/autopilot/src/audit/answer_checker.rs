@@ -18,7 +18,7 @@ use super::{Check, Findings};
 use crate::sample::BookSample;
 
 #[derive(Debug)]
-pub(super) struct Replay {
+pub(super) struct AnswerChecker {
     run_id: RunId,
     ledger: LedgerReplay,
     books: HashMap<ItemNumber, AuditedBook>,
@@ -32,7 +32,7 @@ pub(super) struct Replay {
     pub(super) findings: Findings,
 }
 
-impl Replay {
+impl AnswerChecker {
     /// Starts from the books as they were read before the run.
     pub(super) fn new(run_id: RunId, sample: &BookSample) -> Self {
         let audited = |book: &Book| {
