@@ -3,7 +3,8 @@
 use common::client::{ServiceEndpoint, http_client};
 use common::wire::Book;
 use common::{
-    ArcStr, Cost, Description, Entry, GroupPosition, ItemNumber, Kind, OrderId, Position, Quantity, Seq, Stock, Timestamp,
+    ArcStr, Cost, Description, Entry, GroupPosition, ItemNumber, Kind, OrderId, Position, Quantity, Seq, Stock,
+    Timestamp,
 };
 
 pub(crate) fn item(number: u64) -> ItemNumber {

@@ -7,7 +7,11 @@ use crate::http::Response;
 
 /// The response to a shopkeeper's change: of one book that stays, that book.
 pub(crate) fn update_response(is_one: bool, answer: UpdateAnswer) -> Response {
-    let UpdateAnswer { result, replayed, position } = answer;
+    let UpdateAnswer {
+        result,
+        replayed,
+        position,
+    } = answer;
     let response = match result {
         Ok(changed) => match &changed.books[..] {
             [book] if is_one => Response::json(book).with_etag(position.at(book.seq)),

@@ -47,7 +47,14 @@ impl Frontend {
 
     /// The response to an order. A client that then reads what it just bought sees the change: its entries are applied here,
     /// or else the feed is waited for briefly.
-    async fn placed(&self, Placed { result, position, written }: Placed) -> Response {
+    async fn placed(
+        &self,
+        Placed {
+            result,
+            position,
+            written,
+        }: Placed,
+    ) -> Response {
         self.observe_seq(position);
         if let Some(written) = written {
             self.live.apply_written(&written);

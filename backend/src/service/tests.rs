@@ -119,7 +119,11 @@ async fn change_books(clients: &Clients) {
     let changed = answer.result.unwrap();
     let stocks: Vec<_> = changed.books.iter().map(|book| (book.item, book.stock.get())).collect();
     assert_eq!(stocks, [(item(30), 0), (item(31), 2)], "{name}");
-    assert_eq!((changed.seq, &*changed.withdrawn), (answer.position.seq, &[][..]), "{name}");
+    assert_eq!(
+        (changed.seq, &*changed.withdrawn),
+        (answer.position.seq, &[][..]),
+        "{name}"
+    );
     let again = catalog.update_books(added).await.unwrap();
     assert_eq!((again.result, again.replayed), (Ok(changed), true), "{name}");
     let one = serde_json::from_str(&format!("{{{fields}}}")).unwrap();
@@ -425,7 +429,10 @@ async fn a_follower_that_joins_while_books_are_sold_gets_each_entry_once_before_
         let placed = futures::future::join_all(selling).await;
         following.await.unwrap();
         recorders.push(recorder);
-        let head = placed.iter().map(|placed| placed.as_ref().unwrap().position.seq.0).max();
+        let head = placed
+            .iter()
+            .map(|placed| placed.as_ref().unwrap().position.seq.0)
+            .max();
         for recorder in &recorders {
             assert!(recorder.0.lock().unwrap().last().copied() >= head);
         }

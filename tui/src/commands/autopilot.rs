@@ -19,7 +19,7 @@ use crate::format;
 use crate::terminal::{Signal, Signals};
 use autopilot::controller::WatchedRun;
 use autopilot::faults::{self, Services};
-use autopilot::{Handle, Phase, Report, Settings, Snapshot, AuditVerdict};
+use autopilot::{AuditVerdict, Handle, Phase, Report, Settings, Snapshot};
 
 /// How often a headless run prints its progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);

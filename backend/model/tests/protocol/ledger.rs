@@ -5,7 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use backend::catalog::decide::{CurrentBook, DurableState};
-use common::{Cost, Description, Entry, Epoch, GroupPosition, InlineVec, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
+use common::{
+    Cost, Description, Entry, Epoch, GroupPosition, InlineVec, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp,
+};
 use uuid::Uuid;
 
 /// The time of every entry. The real time has no effect later and would only multiply the states.

@@ -80,7 +80,9 @@ pub(super) async fn lookup_book(context: Arc<Context>, request: Request) -> ApiR
     let item = request.parse_path_param("item")?;
     let AsOf { value, position } = context.catalog.book(item, request.freshness()?).await?;
     match value {
-        Some(book) => Ok(Response::json(&book).with_seq(Some(position)).with_etag(position.at(book.seq))),
+        Some(book) => Ok(Response::json(&book)
+            .with_seq(Some(position))
+            .with_etag(position.at(book.seq))),
         None => Ok(Response::from(unknown_item(item)).with_seq(Some(position))),
     }
 }

@@ -256,16 +256,18 @@ fn groups_at_the_ends_of_pages_stay_whole() {
         for _ in 0..2 {
             // A shopkeeper's change of as many books as a page has entries.
             let (order, at, mut seq) = (OrderId::generate(), Timestamp::now(), shop.head);
-            let lines = GroupPosition::of_group(books.len()).zip(&shop.books).map(|(line, book)| {
-                seq = seq.next();
-                let book = Book { seq, ..book.clone() };
-                Entry {
-                    line,
-                    order: Some(order),
-                    at,
-                    ..described(&book, 0)
-                }
-            });
+            let lines = GroupPosition::of_group(books.len())
+                .zip(&shop.books)
+                .map(|(line, book)| {
+                    seq = seq.next();
+                    let book = Book { seq, ..book.clone() };
+                    Entry {
+                        line,
+                        order: Some(order),
+                        at,
+                        ..described(&book, 0)
+                    }
+                });
             let change: Vec<Entry> = lines.collect();
             store.append(shop.head, &change).unwrap();
             shop.apply(&change);

@@ -10,8 +10,8 @@ use crate::wire::{
     OrderResults, Outcome, Receipt, Sale, SaleBatch,
 };
 use crate::{
-    ArcStr, Cost, Deadline, Entry, Epoch, GroupPosition, ItemNumber, Kind, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
-    limits,
+    ArcStr, Cost, Deadline, Entry, Epoch, GroupPosition, ItemNumber, Kind, OrderId, Reason, Seq, Stock, StoreId,
+    Timestamp, limits,
 };
 
 fn order_ids() -> impl Strategy<Value = OrderId> {
