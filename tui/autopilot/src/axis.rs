@@ -1,4 +1,4 @@
-//! Axis ticks: positions and labels.
+//! The ticks of a chart's axis: positions and labels.
 
 /// Ticks from 0 to at least `most`, in steps of 1, 2 or 5 times a power of ten, at most `steps_max` of them.
 pub fn marks(most: f64, steps_max: u32) -> Vec<f64> {

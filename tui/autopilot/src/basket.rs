@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use common::limits;
 
-/// How many lines a purchase has: a number, or any number of a range; 1…[`limits::ORDER_LINES_MAX`].
+/// The number of lines of a purchase: fixed or drawn from a range; 1…[`limits::ORDER_LINES_MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Basket {
     pub(super) least: usize,
@@ -50,14 +50,14 @@ impl fmt::Display for Basket {
     }
 }
 
-/// The purchases that ended, with their lines.
+/// The counts of purchases that ended and of their lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BasketCounts {
-    /// Purchases.
+    /// Purchases that ended.
     pub orders: u64,
-    /// Lines of all of them.
+    /// Lines of these purchases.
     pub lines: u64,
-    /// Purchases of several lines that were refused because of exactly one.
+    /// Purchases of several lines of which exactly one had too little stock.
     pub refused_for_one_line: u64,
 }
 

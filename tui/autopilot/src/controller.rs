@@ -24,7 +24,7 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// A controller without a run. `watched` receives every run that is started or stopped.
+    /// A controller without a run. `watched` receives every start and stop of a run.
     pub fn new(shop: ShopClient, settings: Settings, watched: watch::Sender<WatchedRun>) -> Self {
         Self {
             shop,
@@ -66,7 +66,7 @@ impl Controller {
         let phase = self.snapshot().map(|snapshot| snapshot.phase);
         match self.run() {
             Some(run) if !matches!(phase, Some(Phase::Ended | Phase::Failed)) => {
-                // A new run may begin only when the old one has ended.
+                // A new run may begin only after the old one has ended.
                 if !self.was_stopped() {
                     self.watched.send_modify(|watched| watched.stopped = true);
                     tokio::spawn(async move { run.stop().await.map(drop) });
@@ -83,12 +83,12 @@ impl Controller {
         }
     }
 
-    /// Fewer shoppers, now and in the next run.
+    /// Decreases the number of shoppers of the current and the next run by one step.
     pub fn fewer_shoppers(&mut self) {
         self.set_shoppers(|now| now.saturating_sub(step(now.saturating_sub(1))));
     }
 
-    /// More shoppers, now and in the next run.
+    /// Increases the number of shoppers of the current and the next run by one step.
     pub fn more_shoppers(&mut self) {
         self.set_shoppers(|now| now.saturating_add(step(now)));
     }
@@ -101,7 +101,7 @@ impl Controller {
     }
 }
 
-/// The step from this number of shoppers: 1 below 10, 10 below 100, and so on.
+/// The step at a number of shoppers: 1 below 10, 10 below 100, 100 below 1,000, …
 fn step(shoppers: u32) -> u32 {
     10_u32.pow(shoppers.max(1).ilog10())
 }

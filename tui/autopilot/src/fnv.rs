@@ -1,4 +1,4 @@
-//! FNV-1a, 64 bits: tells values apart; it does not protect against forgery.
+//! The hash FNV-1a with 64 bits. It distinguishes values, but does not protect against forgery.
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fnv1a(u64);

@@ -1,4 +1,4 @@
-//! The public interface of a run: start it, watch it, control it, wait for its report.
+//! The public interface of a run, to start, observe, control and stop it.
 //!
 //! A run never prints and never ends the process. It stops when its last handle is dropped.
 
@@ -50,13 +50,13 @@ impl Handle {
         self.shared.control.send_modify(|control| control.paused = paused);
     }
 
-    /// Sets the number of concurrent shoppers, 1 to 10,000.
+    /// Sets the number of concurrent shoppers, clamped to 1…[`SHOPPERS_MAX`].
     pub fn set_shoppers(&self, shoppers: u32) {
         let shoppers = shoppers.clamp(1, SHOPPERS_MAX);
         self.shared.control.send_modify(|control| control.shoppers = shoppers);
     }
 
-    /// Waits until the shoppers run; returns false if they never do.
+    /// Waits until the shoppers run; returns false if the run ends or fails before.
     pub async fn started(&self) -> bool {
         let mut phase = self.shared.phase.subscribe();
         let begun = phase.wait_for(|progress| !matches!(progress, Progress::Starting)).await;
@@ -73,7 +73,7 @@ impl Handle {
         self.shared.stats().tally.requests()
     }
 
-    /// Waits until the workload has finished; the audit may continue.
+    /// Waits until the workload must end; the audit may continue.
     pub async fn workload_finished(&self) {
         self.shared.stopping.cancelled().await;
     }

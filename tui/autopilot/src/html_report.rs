@@ -10,9 +10,9 @@ use super::svg::{Line, LineChart};
 use super::table::Table;
 use super::tally::Second;
 
-/// The most books listed.
+/// The most books in the stock table.
 const BOOKS_MAX: usize = 100;
-/// The most faults listed.
+/// The most faults in the list.
 const FAULTS_MAX: usize = 500;
 
 const STYLE: &str = include_str!("report.css");

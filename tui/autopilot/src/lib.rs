@@ -1,8 +1,8 @@
-//! The autopilot: a load generator whose shoppers search, look up and buy at random, and an audit of the answers they
+//! The autopilot: a load generator whose shoppers search, look up and buy at random, and an audit of the answers that they
 //! receive.
 //!
-//! The screen and the headless command use the same code: same seed, same plan, same report. A plan does not depend
-//! on answers. This crate knows no terminal and prints nothing.
+//! The screen and the headless command share this code. A plan depends on the seed and the settings, never on answers. This
+//! crate does not use the terminal and prints nothing.
 
 mod audit;
 pub mod axis;
@@ -49,7 +49,7 @@ pub use operation_stats::{Latency, OperationStats};
 pub use outcome::{ByOperation, OperationKind, Outcomes};
 pub use pace::Think;
 pub use popularity::Popularity;
-pub use report::{Report, AuditVerdict};
+pub use report::{AuditVerdict, Report};
 pub use schedule::ScheduleStats;
 pub use settings::{SHOPPERS_MAX, Settings};
 pub use snapshot::{Phase, Snapshot};

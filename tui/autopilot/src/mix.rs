@@ -19,11 +19,11 @@ pub struct Mix {
 impl Mix {
     /// The mix of the original client: every kind of operation is equally likely.
     pub const RANDOM: Self = Self::of("random", 1, 1, 1);
-    /// Modelled on TPC-W's browsing mix: 95 % of the interactions browse.
+    /// Modeled on TPC-W's browsing mix: 95 % of the interactions browse.
     pub const BROWSING: Self = Self::of("browsing", 740, 240, 7);
-    /// Modelled on TPC-W's shopping mix: 80 % of the interactions browse.
+    /// Modeled on TPC-W's shopping mix: 80 % of the interactions browse.
     pub const SHOPPING: Self = Self::of("shopping", 630, 350, 12);
-    /// Modelled on TPC-W's ordering mix: half of the interactions order.
+    /// Modeled on TPC-W's ordering mix: half of the interactions order.
     pub const ORDERING: Self = Self::of("ordering", 380, 520, 100);
     /// The named mixes.
     pub const NAMED: [Self; 4] = [Self::RANDOM, Self::BROWSING, Self::SHOPPING, Self::ORDERING];

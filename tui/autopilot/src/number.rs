@@ -1,8 +1,8 @@
-//! Numbers as reports state them.
+//! The format of numbers in reports.
 
 use std::time::Duration;
 
-/// Operations per second, rounded to a tenth; 0 if no time has passed.
+/// Operations per second, rounded to a tenth; 0 for an empty duration.
 pub(crate) fn rate(requests: u64, elapsed: Duration) -> f64 {
     let seconds = elapsed.as_secs_f64();
     if seconds <= 0.0 {

@@ -1,22 +1,22 @@
-//! The counts and latencies of one kind of operation.
+//! Counts and latencies of one kind of operation.
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// The numbers of one kind of operation.
+/// Counts and latencies of one kind of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OperationStats {
     /// Operations that ended.
     pub requests: u64,
     /// Operations that succeeded.
     pub ok: u64,
-    /// The other operations.
+    /// Operations that ended without success.
     pub failed: u64,
-    /// Latencies; that of a purchase includes its repetitions.
+    /// Latencies; a purchase's includes its retries.
     pub latency_us: Latency,
 }
 
-/// Latencies in microseconds; 0 without an answer.
+/// Percentiles of latencies in microseconds; 0 without an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Latency {
     /// The median.

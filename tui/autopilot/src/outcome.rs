@@ -26,11 +26,11 @@ impl OperationKind {
 /// A value for each kind of operation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ByOperation<T> {
-    /// Of searches of a topic.
+    /// The value for searches of a topic.
     pub search: T,
-    /// Of lookups of a book.
+    /// The value for lookups of a book.
     pub lookup: T,
-    /// Of purchases.
+    /// The value for purchases.
     pub buy: T,
 }
 
@@ -44,7 +44,7 @@ impl<T> ByOperation<T> {
         }
     }
 
-    /// The kinds' names in reports, each with its value.
+    /// The value of each kind, with the kind's name in reports.
     pub fn named(&self) -> [(&'static str, &T); 3] {
         [("search", &self.search), ("lookup", &self.lookup), ("buy", &self.buy)]
     }
@@ -79,7 +79,7 @@ pub(super) enum Outcome {
     Sold,
     /// A purchase was refused because too few copies were left.
     SoldOut,
-    /// The store was unreachable or not ready; nothing was changed.
+    /// The store was unreachable or not ready; the operation changed nothing.
     Unavailable,
     /// The answer to a purchase was lost.
     Unknown,
@@ -92,13 +92,13 @@ impl Outcome {
         matches!(self, Self::Found | Self::Sold)
     }
 
-    /// Whether the store answered, so that the latency is meaningful.
+    /// Whether the store answered: only then the latency is meaningful.
     pub(super) fn is_answered(self) -> bool {
         !matches!(self, Self::Unavailable | Self::Unknown)
     }
 }
 
-/// The number of operations by outcome; successful reads are counted with their kind.
+/// The number of operations by outcome. Successful reads have no counter here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Outcomes {
     /// Purchases that were sold.
@@ -136,13 +136,13 @@ pub(super) fn of_failed_read(answer: &Result<Response, Error>) -> Outcome {
     }
 }
 
-/// The outcome of a purchase, and its receipt if it was sold.
+/// The outcome of a purchase, its receipt if it was sold, and the error if there was one.
 pub(super) fn of_purchase(resolution: Resolution) -> (Outcome, Option<Receipt>, Option<Error>) {
     match resolution {
         Resolution::Decided(answer) => match answer.parse::<Receipt>() {
             Ok(receipt) if receipt.status == OrderStatus::Sold => (Outcome::Sold, Some(receipt), None),
             Ok(_) => (Outcome::SoldOut, None, None),
-            // The status was a success, but the body could not be parsed.
+            // The status is a success, but the body cannot be parsed.
             Err(error @ Error::Malformed { .. }) => (Outcome::Unknown, None, Some(error)),
             Err(error) => (of_status(answer.status), None, Some(error)),
         },
@@ -155,17 +155,17 @@ pub(super) fn of_purchase(resolution: Resolution) -> (Outcome, Option<Receipt>, 
     }
 }
 
-/// Whether an order of several lines was refused because there was too little stock of exactly one.
+/// Whether an order of several lines was refused because exactly one of its books had too little stock.
 pub(super) fn is_refused_for_one_line(error: Option<&Error>) -> bool {
     matches!(error, Some(Error::Problem(problem)) if problem.code == Code::SoldOut && problem.lines.len() == 1)
 }
 
-/// Whether a purchase was rejected because its key had named another order.
+/// Whether a purchase was rejected because its key names another order.
 pub(super) fn is_key_reused(error: Option<&Error>) -> bool {
     matches!(error, Some(Error::Problem(problem)) if problem.code == Code::KeyReused)
 }
 
-/// Separates a store that cannot answer (unavailable) from one that refuses the request (error).
+/// The outcome of an unsuccessful status: unavailable if the store cannot decide, an error if it rejects the request.
 fn of_status(status: u16) -> Outcome {
     match status {
         409 => Outcome::SoldOut,

@@ -67,10 +67,10 @@ impl std::fmt::Display for Think {
 /// The arrival of operations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Pace {
-    /// Closed loop: a shopper continues after its answer and think time, so a slow store receives fewer requests.
+    /// Closed loop: a shopper sends its next operation after its answer and think time, so a slow store gets fewer requests.
     Closed(Think),
-    /// Open loop: operations begin at this rate whatever the answers do. Latency counts from the scheduled start, so
-    /// that a pause of the store shows in every operation that it delayed.
+    /// Open loop: operations begin at this rate, in operations per second, regardless of the answers. Latency counts from
+    /// the scheduled start, so that a pause of the store shows in every operation that it delayed.
     Open(f64),
 }
 

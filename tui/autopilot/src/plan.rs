@@ -1,8 +1,8 @@
 //! The plan of each shopper: a function of the seed, the shopper's number, the mix, the popularity, the basket, the
-//! quantity and the sample of books, not of any answer.
+//! quantity and the sample of books. It does not depend on answers.
 //!
-//! Every operation takes one number from the generator for its kind and one for its topic or for each of its books. A
-//! purchase takes one more between them if its number of lines is a range. So a plan can be recomputed by hand.
+//! Every operation draws a random number for its kind, then a purchase draws one for its number of lines if that is a
+//! range, then every operation draws one for its topic or for each of its books.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -21,21 +21,21 @@ use super::outcome::OperationKind;
 use super::popularity::{Popularity, Ranks};
 use super::sample::BookSample;
 
-/// Operations of each shopper in a written plan.
+/// The number of operations of each shopper in a written plan.
 const WRITTEN_OPERATIONS: u64 = 10_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "operation", rename_all = "lowercase")]
 pub(super) enum Operation {
     Search {
-        /// As the store spells it.
+        /// The topic in the store's spelling.
         #[serde(serialize_with = "serialize_text")]
         topic: Arc<str>,
     },
     Lookup {
         item: ItemNumber,
     },
-    /// Written as the body of its request.
+    /// A purchase, serialized as the body of its request.
     Buy(#[serde(serialize_with = "serialize_body")] OrderLines),
 }
 
@@ -108,7 +108,7 @@ impl Plans {
         out.flush()
     }
 
-    /// A short name of everything that the plans depend on: equal names, equal plans.
+    /// A hash of all inputs of the plans: equal plans have equal fingerprints.
     pub(super) fn fingerprint(&self) -> String {
         let mut hash = Fnv1a::default();
         let mut add = |bytes: &[u8]| hash.add(bytes);
@@ -134,8 +134,8 @@ impl Plans {
     }
 }
 
-/// The random numbers of one stream of a seed. One key, a stream for each shopper and purpose: the streams of ChaCha
-/// never overlap.
+/// The random numbers of one stream of a seed. Each shopper and purpose has its own stream; streams of ChaCha never
+/// overlap.
 pub(super) fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -144,7 +144,7 @@ pub(super) fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
     rng
 }
 
-/// One shopper's plan, which has no end.
+/// The endless plan of one shopper.
 #[derive(Debug, Clone)]
 pub(super) struct Plan<'a> {
     plans: &'a Plans,
@@ -152,7 +152,7 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// A number below a bound of at most 2⁶⁴.
+    /// Draws a number below `bound`, which is at most 2⁶⁴.
     fn below(&mut self, bound: u128) -> u64 {
         // The high half of a product (Lemire 2019, without its rejection): the bias is below bound ÷ 2⁶⁴.
         let product = u128::from(self.rng.next_u64()) * bound;
@@ -168,7 +168,7 @@ impl<'a> Plan<'a> {
         topics.get(self.index(topics.len()))
     }
 
-    /// So many different books, or all if there are fewer.
+    /// Draws `count` different books, or all if there are fewer.
     fn books(&mut self, count: usize) -> impl Iterator<Item = ItemNumber> + use<'a> {
         let plans = self.plans;
         let ranks = plans.ranks.sample(count, |bound| self.below(bound));

@@ -1,4 +1,4 @@
-//! The distribution of purchases over books.
+//! The distribution of lookups and purchases over books.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ pub enum Popularity {
     Zipf(f64),
 }
 
-/// The largest exponent; beyond it only the first book would be chosen.
+/// The largest exponent. A larger one would select almost only the first book.
 const EXPONENT_MAX: f64 = 5.0;
 
 impl FromStr for Popularity {
@@ -49,9 +49,9 @@ impl std::fmt::Display for Popularity {
 /// The distribution over the ranks of the books: each rank is selected by a range of numbers below a total.
 #[derive(Debug, Clone)]
 pub(super) enum Ranks {
-    /// So many ranks, each selected by one number.
+    /// The number of ranks; each is selected by one number.
     Uniform(usize),
-    /// For each rank the exclusive upper bound of the 64-bit numbers that select this rank or an earlier one.
+    /// The exclusive upper bound of each rank's 64-bit numbers; the lower bound is the previous rank's.
     Zipf(Vec<u64>),
 }
 
@@ -61,7 +61,7 @@ impl Ranks {
             return Self::Uniform(books);
         };
         let weight = |rank: u32| match exponent {
-            // The usual one needs nothing but a division, which is the same on every machine.
+            // A division, unlike `powf`, has the same result on every machine.
             1.0 => 1.0 / f64::from(rank),
             other => f64::from(rank).powf(-other),
         };
@@ -89,7 +89,7 @@ impl Ranks {
         }
     }
 
-    /// The total of the numbers that select a rank.
+    /// The number of numbers that select a rank.
     fn total(&self) -> u128 {
         match self {
             Self::Uniform(ranks) => *ranks as u128,
@@ -104,7 +104,7 @@ impl Ranks {
             Self::Zipf(ends) => {
                 let end = |rank: usize| ends.get(rank).map_or(0, |end| u128::from(*end));
                 let start = rank.checked_sub(1).map_or(0, end);
-                // The last rank is also selected by what rounding leaves.
+                // The last rank also gets the numbers that rounding leaves over.
                 start..if rank + 1 == ends.len() {
                     self.total()
                 } else {
@@ -123,8 +123,8 @@ impl Ranks {
         rank.min(self.len().saturating_sub(1))
     }
 
-    /// So many different ranks, or all if there are fewer. `below` draws a number below a bound, one for each rank. A rank
-    /// is as likely as among those that are left.
+    /// Draws `count` different ranks, or all if there are fewer, in ascending order. `below` draws a number below a bound,
+    /// once for each rank. Each draw has the probabilities of the ranks that are left.
     pub(super) fn sample(&self, count: usize, mut below: impl FnMut(u128) -> u64) -> InlineVec<usize> {
         let mut chosen = InlineVec::new();
         while chosen.len() < count.min(self.len()) {
@@ -134,7 +134,7 @@ impl Ranks {
             };
             let left = self.total() - chosen.iter().map(width).sum::<u128>();
             let mut number = u128::from(below(left));
-            // Skips the numbers of the ranks that are chosen.
+            // Skips the numbers of chosen ranks.
             for rank in &chosen {
                 if self.range(*rank).start <= number {
                     number += width(rank);
@@ -182,6 +182,7 @@ mod tests {
         );
         assert_eq!((ranks.choose(0), ranks.choose(u64::MAX)), (0, 3));
     }
+
     #[test]
     fn ranks_are_drawn_without_repetition_and_in_proportion_to_what_is_left() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);

@@ -1,4 +1,4 @@
-//! The report of a run. The fields and their order are the JSON form, which other programs read.
+//! The report of a run. Its fields and their order are a public JSON format.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::schedule::ScheduleStats;
 use super::series::Overview;
 use super::workload::Workload;
 
-/// The version of the report's form.
+/// The version of the report's format.
 pub(super) const SCHEMA: u32 = 1;
 
 /// The result of a run, as JSON, as text and as HTML.
@@ -22,22 +22,22 @@ pub(super) const SCHEMA: u32 = 1;
 pub struct Report {
     pub(super) schema: u32,
     pub(super) seed: u64,
-    /// The plan's fingerprint: equal names, equal plans.
+    /// The fingerprint of the plans; equal plans have equal fingerprints.
     pub(super) plan: String,
     pub(super) mix: &'static str,
-    /// Shoppers at once, at the end.
+    /// Number of concurrent shoppers at the end.
     pub(super) shoppers: u32,
     pub(super) elapsed_s: f64,
-    /// Operations that ended; a request that was sent again counts once.
+    /// Operations that ended; an operation with retries counts once.
     pub(super) requests: u64,
-    /// Operations a second.
+    /// Operations per second.
     pub(super) rate: f64,
     pub(super) operations: ByOperation<OperationStats>,
     pub(super) outcomes: Outcomes,
-    /// The lines of the purchases; absent where every order is of one book.
+    /// The statistics of lines of purchases; absent if every order has one book.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) baskets: Option<BasketStats>,
-    /// In an open loop.
+    /// The statistics of the schedule; absent in a closed loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) schedule: Option<ScheduleStats>,
     pub(super) stock: Vec<StockLine>,
@@ -63,13 +63,13 @@ impl Report {
     }
 }
 
-/// The lines of the purchases that ended.
+/// The statistics of lines of the purchases that ended.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct BasketStats {
     pub(super) lines: u64,
     /// The mean number of lines.
     pub(super) lines_per_order: f64,
-    /// Purchases of several lines that were refused because of exactly one.
+    /// Purchases of several lines of which exactly one had too little stock.
     pub(super) refused_for_one_line: u64,
 }
 
@@ -83,14 +83,14 @@ impl From<BasketCounts> for BasketStats {
     }
 }
 
-/// The copies of one book.
+/// The stock of one book.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct StockLine {
     pub(super) item: ItemNumber,
     pub(super) start: u32,
     /// Copies sold by this run.
     pub(super) sold: u64,
-    /// Copies added less copies taken away other than by sales; 0 if the ledger could not be read.
+    /// Sum of all changes except sales, in copies; 0 if the ledger could not be read.
     pub(super) restocked: i64,
     pub(super) end: u32,
     #[serde(skip)]
@@ -101,11 +101,11 @@ pub(super) struct StockLine {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Audit {
     pub(super) verdict: AuditVerdict,
-    /// The checks that were made, each with the number of things checked.
+    /// The checks that were made, each with its number of checked objects.
     pub(super) checks: BTreeMap<&'static str, u64>,
     /// Checks that could not be made.
     pub(super) skipped: Vec<&'static str>,
-    /// Ledger entries of other clients.
+    /// The number of ledger entries of other clients.
     pub(super) others: u64,
     /// Why checks could not be made.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +121,7 @@ pub(super) struct Violation {
     pub(super) check: &'static str,
     /// What was expected, and what was found.
     pub(super) detail: String,
-    /// The shortest history that shows it, one line for each operation or entry.
+    /// The shortest history that shows the violation, one line for each operation or entry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) history: Vec<String>,
 }
@@ -131,7 +131,7 @@ pub(super) struct Violation {
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum AuditVerdict {
-    /// Every check was made and found nothing.
+    /// Every check was made and found no violation.
     Clean,
     /// A check found a violation.
     Violated,

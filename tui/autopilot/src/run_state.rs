@@ -38,22 +38,22 @@ pub(super) struct RunState {
     pub(super) shop: ShopClient,
     pub(super) settings: Settings,
     pub(super) control: watch::Sender<Control>,
-    /// Cancelled when the workload must end.
+    /// Canceled when the workload must end.
     pub(super) stopping: CancellationToken,
-    /// Cancelled when all operations of the run are claimed.
+    /// Canceled when all operations of the run are claimed.
     pub(super) budget_exhausted: CancellationToken,
-    /// Cancelled when the audit must end too.
+    /// Canceled when the audit must end too.
     pub(super) abort: CancellationToken,
     claimed: AtomicU64,
-    /// In an open loop.
+    /// `None` in a closed loop.
     pub(super) schedule: Option<Schedule>,
-    /// When the workload ended.
+    /// The end of the workload, once it has ended.
     end: OnceLock<End>,
-    /// What the ids of this run's orders begin with.
+    /// The prefix of this run's order ids.
     pub(super) run_id: RunId,
     pub(super) watermark: Watermark,
     history: Mutex<History>,
-    /// The start of the run; times in the history count from here.
+    /// The start of the run, from which times in the history count.
     clock: Instant,
     stats: Mutex<RunStats>,
     pub(super) phase: watch::Sender<Progress>,
@@ -66,9 +66,9 @@ pub(super) struct RunStats {
     pub(super) findings: Findings,
     /// The number of violations found in the ledger so far.
     pub(super) violations: u64,
-    /// The error of the last operation, if it failed.
+    /// The error of the last operation, if it failed; sanitized.
     pub(super) last_error: Option<String>,
-    /// When measuring began, after the warm-up.
+    /// The start of the measurement, after the warm-up.
     pub(super) began: Option<Instant>,
     /// The duration of the workload, once it has ended.
     pub(super) elapsed: Option<Duration>,
@@ -78,7 +78,7 @@ pub(super) struct RunStats {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct End {
     pub(super) at: Instant,
-    /// In an open loop.
+    /// `None` in a closed loop.
     schedule: Option<ScheduleStats>,
 }
 
@@ -120,7 +120,7 @@ impl RunState {
     }
 
     pub(super) fn stats(&self) -> MutexGuard<'_, RunStats> {
-        // A panic while the lock was held leaves counters that are still usable.
+        // After a panic of a lock holder the counters are still usable.
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -141,10 +141,10 @@ impl RunState {
         self.claimed.fetch_add(1, Ordering::Relaxed) < most
     }
 
-    /// Must be called before an operation of this key is sent. Returns the time, in microseconds since the start of the
-    /// run.
+    /// Must be called before the change with this key is sent. Returns the current time, in microseconds since the start of
+    /// the run.
     pub(super) fn begin_change(&self, key: OrderKey) -> u64 {
-        // Without the shopkeeper's token the ledger cannot be read, and the history would never be replayed.
+        // Without the shopkeeper's token the ledger cannot be read, so no check would use the history.
         if self.shop.is_shopkeeper() {
             self.watermark.begin(key.shopper, self.shop.last_seq().seq);
             self.history().sent(key);
@@ -152,7 +152,7 @@ impl RunState {
         self.now_us()
     }
 
-    /// Must be called after [`Self::begin_change`], before another operation of the same shopper.
+    /// Must be called after [`Self::begin_change`] and before the shopper's next change.
     pub(super) fn end_change(&self, key: OrderKey, outcome: ChangeOutcome) {
         if self.shop.is_shopkeeper() {
             self.history().record(key, outcome);
@@ -160,7 +160,7 @@ impl RunState {
         }
     }
 
-    /// The end of the workload: the time of the first call.
+    /// Ends the workload at the first call; returns that end.
     pub(super) fn end(&self) -> End {
         *self.end.get_or_init(|| {
             let at = Instant::now();
@@ -169,7 +169,7 @@ impl RunState {
         })
     }
 
-    /// The schedule so far, or at the end of the workload.
+    /// The statistics of the schedule, now or as of the end of the workload.
     pub(super) fn schedule_stats(&self) -> Option<ScheduleStats> {
         match self.end.get() {
             Some(end) => end.schedule,
@@ -177,8 +177,8 @@ impl RunState {
         }
     }
 
-    /// Counts an operation that ended. In a closed loop one without an answer has no latency. In an open loop every one has:
-    /// otherwise those that a store did not answer would make it look faster.
+    /// Counts an operation that ended. In a closed loop an operation without an answer has no latency. In an open loop it has:
+    /// without it a store that does not answer would look faster.
     pub(super) fn record(
         &self,
         operation: &Operation,

@@ -1,5 +1,4 @@
-//! Runs a workload: reads the sample of books, writes the plan, starts the shoppers, keeps the time, and ends with
-//! audit and report.
+//! Executes a run: reads the sample of books, writes the plan, runs the shoppers, audits, and reports.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -75,7 +74,7 @@ pub(super) async fn run(shared: &Arc<RunState>) -> Result<Report, Error> {
     Ok(report(shared, &plans, audited, overview))
 }
 
-/// Reads the sample with backoff, as the store may still be starting.
+/// Reads the sample; retries with backoff, because the store may still be starting.
 async fn read_sample(shared: &RunState) -> Result<BookSample, Error> {
     let mut backoff = Backoff::RECONNECT;
     loop {
@@ -102,7 +101,7 @@ async fn read_sample(shared: &RunState) -> Result<BookSample, Error> {
     }
 }
 
-/// Runs the shoppers until the duration or the operations are used up or the run is stopped; returns the time series.
+/// Runs the shoppers until the duration ends, all operations are performed or the run is stopped; returns the time series.
 async fn shop_until_stopped(
     shared: &Arc<RunState>,
     plans: &Arc<Plans>,
@@ -119,7 +118,7 @@ async fn shop_until_stopped(
     let mut time_is_up = std::pin::pin!(tokio::time::sleep(settings.warm_up.saturating_add(run_time)));
     let (mut started, mut last_tick) = (0, Instant::now());
     loop {
-        // A surplus shopper waits, and continues its plan when the number rises again.
+        // A surplus shopper waits, and continues its plan when the number of shoppers rises again.
         let wanted = control.borrow_and_update().shoppers;
         while started < wanted && !shared.budget_exhausted.is_cancelled() {
             shoppers.spawn(shopper::run(Arc::clone(shared), Arc::clone(plans), started));
@@ -152,17 +151,17 @@ async fn shop_until_stopped(
                 if ended.is_none() {
                     break;
                 }
-                // A shopper ends only when all operations are claimed, so waiting shoppers can end too.
+                // A shopper ends only when all operations are claimed, so waiting shoppers must end too.
                 shared.budget_exhausted.cancel();
             }
         }
     }
     shared.end();
-    // A run of whole seconds ends together with its last one.
+    // A run of whole seconds ends just before the tick of its last second.
     if is_warm && last_tick.elapsed() >= SECOND.mul_f64(0.9) {
         series.push(end_second(shared));
     }
-    // The time from here on is the idempotency check's.
+    // Excludes the idempotency check, which follows.
     let mut stats = shared.stats();
     stats.elapsed = stats.began.map(|began| began.elapsed());
     drop(stats);

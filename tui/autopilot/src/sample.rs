@@ -1,4 +1,4 @@
-//! The books and topics of a run, read once before it begins; a bounded sample of the store.
+//! A bounded sample of the store's books and topics, read before a run begins.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ const TOPICS_MAX: usize = 1_000;
 /// The most books in a sample.
 const BOOKS_MAX: usize = 10_000;
 
-/// A sample of the store. The same store gives the same sample.
+/// A sample of the store, the same at each read of an unchanged store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BookSample {
-    /// In the store's order.
+    /// Topics in the store's order.
     pub(super) topics: Vec<Arc<str>>,
-    /// By item number.
+    /// Books by item number.
     pub(super) books: Vec<Book>,
-    /// An entry that was the ledger's head when reading began, or shortly before.
+    /// The ledger's head at the start of the read, or shortly before.
     pub(super) head: Position,
 }
 
 impl BookSample {
-    /// Reads the sample: every topic gets an equal share of it.
+    /// Reads the sample, with the same maximum number of books for each topic.
     pub(super) async fn read(shop: &ShopClient) -> Result<Self, Error> {
         let answer = shop.topics().await?;
         let head = answer.seq.unwrap_or_default();

@@ -1,6 +1,5 @@
-//! The schedule of an open loop: which operations were due, and which of them were not begun. An operation that waits for a
-//! shopper is not in the tally yet, and without it a store that stops would look faster than one that is slow (coordinated
-//! omission).
+//! The schedule of an open loop: which operations were due, and which of them were not begun. The tally lacks operations
+//! that wait for a shopper; without them a store that stops would look faster than a slow one (coordinated omission).
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,13 +12,13 @@ use super::number::ms;
 /// Operations that were due in the measured time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ScheduleStats {
-    /// All of them.
+    /// Operations that were due.
     pub due: u64,
-    /// Those that were begun.
+    /// Due operations that were begun.
     pub begun: u64,
-    /// Those that were not begun, because every shopper was waiting for an answer.
+    /// Due operations that were not begun, because every shopper waited for an answer.
     pub not_begun: u64,
-    /// The time since the oldest one without an answer was due, in microseconds; 0 if all are answered.
+    /// The age of the oldest due operation without an answer, in microseconds; 0 if all are answered.
     pub oldest_unfinished_us: u64,
 }
 
@@ -41,44 +40,45 @@ impl Display for ScheduleStats {
 pub(super) struct Schedule {
     /// The time between two operations of one shopper.
     period: Duration,
-    /// The operations of the whole run.
+    /// The most operations of the whole run.
     operations_max: u64,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// When measuring began, after the warm-up.
+    /// The start of the measurement, after the warm-up.
     measured_from: Option<Instant>,
-    /// Operations that were due since then, and begun.
+    /// Begun operations that were due since `measured_from`.
     begun_measured: u64,
+    /// Begun operations of the whole run.
     begun: u64,
-    /// Operations that will not be begun any more.
+    /// Due operations that will never begin.
     abandoned: u64,
-    /// By the shopper's number.
+    /// Indexed by the shopper's number.
     shoppers: Vec<ShopperSchedule>,
 }
 
-/// Where a shopper is in its schedule.
+/// The schedule of one shopper.
 #[derive(Debug, Default, Clone, Copy)]
 struct ShopperSchedule {
-    /// When its next operation is due; `None` while it is paused.
+    /// Due time of its next operation; `None` while it is paused.
     next: Option<Instant>,
-    /// When the operation was due that it waits for.
+    /// Due time of the operation in flight.
     in_flight: Option<Instant>,
 }
 
 /// Operations of one shopper that were due and not begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Overdue {
-    /// When the first one was due.
+    /// Due time of the first operation.
     first: Instant,
     period: Duration,
     pub(super) count: u64,
 }
 
 impl Overdue {
-    /// When the operation of that index was due.
+    /// Due time of the operation with this index.
     pub(super) fn due(&self, index: u64) -> Instant {
         self.first + times(self.period, index)
     }
@@ -87,7 +87,7 @@ impl Overdue {
 impl Schedule {
     pub(super) fn new(period: Duration, operations_max: Option<u64>) -> Self {
         Self {
-            // A rate beyond one operation a nanosecond and shopper.
+            // The rate is limited to one operation per nanosecond and shopper.
             period: period.max(Duration::from_nanos(1)),
             operations_max: operations_max.unwrap_or(u64::MAX),
             state: Mutex::default(),
@@ -98,18 +98,18 @@ impl Schedule {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Measures from now on.
+    /// Starts the measurement.
     pub(super) fn measure(&self) {
         let mut state = self.state();
         (state.measured_from, state.begun_measured) = (Some(Instant::now()), 0);
     }
 
-    /// The next operation of a shopper is due then; `None` while it is paused.
+    /// Sets the due time of a shopper's next operation; `None` pauses it.
     pub(super) fn set_next(&self, shopper: u32, next: Option<Instant>) {
         self.state().shopper(shopper).next = next;
     }
 
-    /// A shopper begins the operation that was due then. Returns when its next one is due.
+    /// Begins the shopper's operation that was due at `due`; returns the due time of its next one.
     pub(super) fn begin(&self, shopper: u32, due: Instant) -> Instant {
         let next = due + self.period;
         let mut state = self.state();
@@ -122,12 +122,12 @@ impl Schedule {
         next
     }
 
-    /// The operation that a shopper has begun is answered, or will never be.
+    /// Ends the shopper's operation in flight, answered or not.
     pub(super) fn end(&self, shopper: u32) {
         self.state().shopper(shopper).in_flight = None;
     }
 
-    /// The operations of a shopper that were due at that time and will not be begun any more.
+    /// Abandons and returns the operations of a shopper that are overdue at `at`.
     pub(super) fn abandon(&self, shopper: u32, at: Instant) -> Option<Overdue> {
         let mut state = self.state();
         let left = self.operations_max.saturating_sub(state.begun + state.abandoned);
@@ -138,7 +138,7 @@ impl Schedule {
         (overdue.count > 0).then_some(overdue)
     }
 
-    /// The numbers at a time.
+    /// The statistics as of `at`.
     pub(super) fn stats(&self, at: Instant) -> ScheduleStats {
         let state = self.state();
         let left = self.operations_max.saturating_sub(state.begun);
@@ -166,11 +166,11 @@ impl State {
         if self.shoppers.len() <= index {
             self.shoppers.resize(index + 1, ShopperSchedule::default());
         }
-        // Just made long enough.
+        // The vector is long enough now.
         &mut self.shoppers[index]
     }
 
-    /// The operations that are due from `next` to `at` and count.
+    /// The measured operations that were due from `next` to `at`.
     fn overdue(&self, next: Instant, period: Duration, at: Instant) -> Option<Overdue> {
         let skipped = match self.measured_from {
             Some(from) => from
@@ -186,7 +186,7 @@ impl State {
     }
 }
 
-/// The period that often; the longest time that `Instant` has room for is far beyond any run.
+/// `period × count`, saturating.
 fn times(period: Duration, count: u64) -> Duration {
     let nanos = period.as_nanos().saturating_mul(u128::from(count));
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX / 4))

@@ -1,4 +1,4 @@
-//! The time series of a run: every second as a line of a CSV file, and the whole run in constant memory for charts.
+//! The time series of a run: a CSV file with a line per second, and an overview of the run in constant memory for charts.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -9,16 +9,16 @@ use super::schedule::ScheduleStats;
 use super::tally::Second;
 use super::{Error, Settings};
 
-/// The most points of an overview; beyond it, neighbouring points are merged.
+/// The most points of an overview; beyond it, adjacent points are merged.
 const POINTS_MAX: usize = 1_200;
 
 const HEAD: &str = "second,requests,sold,failed,p50_us,p95_us,p99_us";
-/// Columns after those where purchases can have several lines.
+/// Additional columns if purchases can have several lines.
 const BASKET_HEAD: &str = ",lines_per_order,refused_for_one_line";
-/// Columns after those in an open loop.
+/// Additional columns in an open loop.
 const SCHEDULE_HEAD: &str = ",due,begun,not_begun,oldest_unfinished_us";
 
-/// The time series of a whole run, in points of one or more seconds.
+/// The time series of a whole run, in points of `stride_s` seconds.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Overview {
     /// Seconds in each point.
@@ -107,7 +107,7 @@ impl Series {
         })
     }
 
-    /// Adds a second. After the first write error, which is reported once, the file is not written any more.
+    /// Adds a second. The first write error is logged and ends the writing of the file.
     pub(super) fn push(&mut self, second: Second) {
         self.seconds += 1;
         self.overview.push(second);
@@ -135,7 +135,7 @@ impl Series {
             } = schedule;
             line += &format!(",{due},{begun},{not_begun},{oldest_unfinished_us}");
         }
-        // At once, so that a run that is killed leaves its seconds.
+        // Flushed each second, so that the file survives a kill of the run.
         self.write(|file| writeln!(file, "{line}").and_then(|()| file.flush()));
     }
 
@@ -155,7 +155,7 @@ impl Series {
     }
 }
 
-/// Writes to a file on a thread that may block.
+/// Writes to a file on a blocking thread.
 pub(super) async fn write_file<T: Send + 'static>(
     path: PathBuf,
     write: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,

@@ -10,10 +10,10 @@ use common::{Deadline, InlineVec, ItemNumber, Quantity, limits};
 use super::audit::{ChangeKind, ChangeOutcome, ChangeRecord, OrderKey, SHOPKEEPER, StockObservation};
 use super::run_state::RunState;
 
-/// Between two rounds of restocking.
+/// Interval between two rounds of restocking.
 const ROUND_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Adds copies to every book with fewer than half as many left, until the workload has finished.
+/// Adds `copies` to every book with fewer than `copies / 2` left, until the workload ends.
 pub(super) async fn run(shared: Arc<RunState>, copies: u32) {
     let mut number = 0;
     loop {

@@ -1,5 +1,4 @@
-//! A shopper: performs the operations of its plan one after another, and reports outcomes to the tally and answers to
-//! the audit.
+//! A shopper: performs the operations of its plan one after another; reports outcomes to the tally and answers to the audit.
 
 mod idempotency_check;
 mod purchase;
@@ -24,9 +23,9 @@ use super::pace::Pace;
 use super::plan::{self, Operation, Plans};
 use super::run_state::{Control, RunState};
 
-/// The first random stream for think times; the streams below are for plans.
+/// The first random stream of think times; lower streams are those of plans.
 const THINK_STREAM: u64 = 1 << 32;
-/// The most overdue operations of a shopper that are counted one by one; of more, each counts for its neighbours.
+/// The most samples of a shopper's overdue operations; beyond it one sample stands for several.
 const OVERDUE_SAMPLES_MAX: u64 = 1_000;
 
 /// Runs a shopper until the run stops or its operations are used up, then checks idempotency.
@@ -48,7 +47,7 @@ pub(super) async fn run(shared: Arc<RunState>, plans: Arc<Plans>, number: u32) {
             };
             shopper.begin(due);
             let performed = match operation {
-                // A purchase in flight may still succeed, so it is awaited.
+                // A purchase in flight may still succeed, so the end of the run does not cancel it.
                 Operation::Buy(lines) => Some(shopper.buy(lines).await),
                 Operation::Search { topic } => until_stopped(stopped.as_mut(), shopper.search(topic)).await,
                 Operation::Lookup { item } => until_stopped(stopped.as_mut(), shopper.lookup(*item)).await,
@@ -69,7 +68,10 @@ pub(super) async fn run(shared: Arc<RunState>, plans: Arc<Plans>, number: u32) {
 }
 
 /// Performs an operation; `None` if the run is stopped first.
-async fn until_stopped<T>(stopped: Pin<&mut impl Future<Output = ()>>, operation: impl Future<Output = T>) -> Option<T> {
+async fn until_stopped<T>(
+    stopped: Pin<&mut impl Future<Output = ()>>,
+    operation: impl Future<Output = T>,
+) -> Option<T> {
     tokio::select! {
         biased;
         performed = operation => Some(performed),
@@ -77,7 +79,7 @@ async fn until_stopped<T>(stopped: Pin<&mut impl Future<Output = ()>>, operation
     }
 }
 
-/// What the audit needs of a page of books.
+/// The part of a page of books that the audit needs.
 #[derive(Debug, Deserialize)]
 struct StockObservations {
     books: Vec<StockObservation>,
@@ -96,7 +98,7 @@ struct Shopper<'a> {
     backoff: Backoff,
     last_seen: LastSeen,
     orders: u32,
-    /// The last sale and the last refusal.
+    /// The last sale and the last refusal, for the idempotency check.
     decided: [Option<DecidedPurchase>; 2],
 }
 
@@ -141,8 +143,8 @@ impl<'a> Shopper<'a> {
         }
     }
 
-    /// Waits until the next operation may begin. Returns the time from which its latency counts, or `None` if none is
-    /// left.
+    /// Waits until the next operation may begin. Returns the time from which its latency counts, or `None` if no operation
+    /// is left.
     async fn wait_until_due(&mut self) -> Option<Instant> {
         if !self.control.borrow().allows(self.number) {
             let number = self.number;
@@ -183,28 +185,28 @@ impl<'a> Shopper<'a> {
         self.announce(due);
     }
 
-    /// States in the schedule when the next operation is due.
+    /// Sets the due time of the next operation in the schedule.
     fn announce(&self, due: Option<Instant>) {
         if let Some(schedule) = &self.shared.schedule {
             schedule.set_next(self.number, due);
         }
     }
 
-    /// Begins the operation that was due then.
+    /// Begins the operation that was due at `due`.
     fn begin(&mut self, due: Instant) {
         if let Some(schedule) = &self.shared.schedule {
             self.due = Some(schedule.begin(self.number, due));
         }
     }
 
-    /// The operation has ended.
+    /// Ends the operation in flight.
     fn end(&self) {
         if let Some(schedule) = &self.shared.schedule {
             schedule.end(self.number);
         }
     }
 
-    /// Counts the age of operations at the end of the run as their latency, in an open loop.
+    /// In an open loop, counts the age of unfinished operations at the end of the run as their latency.
     fn record_unfinished(&self, kind: OperationKind, due: Instant, count: u64) {
         if self.shared.schedule.is_some() {
             let age = self.shared.end().at.saturating_duration_since(due);
@@ -212,10 +214,10 @@ impl<'a> Shopper<'a> {
         }
     }
 
-    /// Counts the operations that were due when the run ended and had not begun.
+    /// Counts the operations that were due at the end of the run and not begun.
     fn record_overdue(&self, plan: impl Iterator<Item = Operation>) {
         let Some(schedule) = &self.shared.schedule else { return };
-        // A shopper also ends when all operations are claimed; then others still work on theirs.
+        // A shopper also ends when all operations are claimed; other shoppers may still perform theirs then.
         if !self.shared.stopping.is_cancelled() {
             return;
         }
@@ -244,7 +246,7 @@ impl<'a> Shopper<'a> {
         self.observe(seen, answer, found)
     }
 
-    /// Takes account of the books in an answer; `seen` is the last entry seen before the request.
+    /// Records the books in an answer; `seen` is the last entry seen before the request.
     fn observe(
         &mut self,
         seen: Position,
@@ -262,7 +264,7 @@ impl<'a> Shopper<'a> {
         }
     }
 
-    /// Checks that the books in an answer are not older than those seen before.
+    /// Checks that no book in an answer is older than it was seen before.
     fn check_freshness(&mut self, books: &[StockObservation], seen: Position, seq: Option<Position>) {
         let older = seq.filter(|seq| *seq < seen);
         let older = older.map(|seq| format!("what was read as of entry {seen} was answered as of entry {seq}"));

@@ -1,4 +1,4 @@
-//! A snapshot of a run for a screen.
+//! The snapshot of a run that a screen shows.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::schedule::ScheduleStats;
 use super::stock::BookStock;
 use super::tally::Second;
 
-/// The most books in a snapshot; the sums cover all books.
+/// The most rows of a snapshot's stock table; its sums cover all books.
 pub(super) const STOCK_ROWS_MAX: usize = 100;
 
 /// The phase of a run; displayed as a word for screens.
@@ -41,11 +41,11 @@ pub enum Phase {
 pub struct Snapshot {
     /// The phase.
     pub phase: Phase,
-    /// The settings at the start.
+    /// The settings at the start of the run.
     pub settings: Settings,
-    /// Shoppers at once.
+    /// Number of concurrent shoppers.
     pub shoppers: u32,
-    /// Time since the shoppers began.
+    /// Measured time of the workload so far.
     pub elapsed: Duration,
     /// Operations that ended.
     pub requests: u64,
@@ -53,11 +53,11 @@ pub struct Snapshot {
     pub operations: ByOperation<OperationStats>,
     /// The number of operations by outcome.
     pub outcomes: Outcomes,
-    /// The lines of the purchases that ended; `None` where every order is of one book.
+    /// The counts of lines of purchases; `None` if every order has one book.
     pub baskets: Option<BasketCounts>,
-    /// In an open loop: the operations that were due so far.
+    /// The statistics of the schedule so far; `None` in a closed loop.
     pub schedule: Option<ScheduleStats>,
-    /// Whole seconds, oldest first.
+    /// The last whole seconds, oldest first.
     pub series: Vec<Second>,
     /// The first books of the sample.
     pub stock: Vec<BookStock>,

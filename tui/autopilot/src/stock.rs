@@ -1,4 +1,4 @@
-//! The stock of each book during a run: at the start, sold by this run, left.
+//! The stock of each book of a run: copies at the start, sold by this run, and left.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::sample::BookSample;
 pub struct BookStock {
     /// Its number.
     pub item: ItemNumber,
-    /// Its title, as the store sent it.
+    /// Its title as the store sent it, not sanitized.
     pub title: Arc<str>,
     /// Copies at the start.
     pub start: Stock,
@@ -20,7 +20,7 @@ pub struct BookStock {
     pub sold: u64,
     /// Copies left.
     pub left: Stock,
-    /// The entry after which `left` copies were left; older answers do not replace it.
+    /// The entry as of which `left` is the stock; older answers do not replace it.
     pub seq: Seq,
 }
 

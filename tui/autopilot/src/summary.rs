@@ -9,7 +9,7 @@ use super::outcome::Outcomes;
 use super::report::{Audit, BasketStats, Report};
 use super::table::Table;
 
-/// The most books in the text.
+/// The most books in the text's stock table.
 const BOOKS_MAX: usize = 20;
 
 impl Report {

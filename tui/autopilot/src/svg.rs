@@ -1,4 +1,4 @@
-//! Charts as SVG.
+//! Charts in SVG.
 
 use maud::{Markup, html};
 
@@ -16,7 +16,7 @@ const STEPS: u32 = 5;
 
 pub(super) struct Line {
     pub(super) name: &'static str,
-    /// The CSS class that sets the colour.
+    /// The CSS class that sets the color.
     pub(super) class: &'static str,
     pub(super) values: Vec<f64>,
 }
@@ -68,7 +68,7 @@ impl LineChart<'_> {
         }
     }
 
-    /// The time at which the period of a value ends, in seconds.
+    /// The end of a value's period, in seconds since the start.
     fn seconds(&self, index: usize) -> f64 {
         (index as u64 + 1).saturating_mul(self.stride_s) as f64
     }
@@ -77,17 +77,17 @@ impl LineChart<'_> {
 /// One bar of a bar chart.
 #[derive(Debug)]
 pub struct Bar {
-    /// Left of the bar.
+    /// The label to the left of the bar.
     pub label: String,
-    /// The length; 1 reaches the line of the goal, and more than 2 is cut.
+    /// The length relative to the goal; more than 2 is cut.
     pub length: f64,
-    /// Whether the bar shows a success.
+    /// Whether the goal is reached.
     pub is_good: bool,
-    /// Right of the bar.
+    /// The measured value and the goal, to the right of the bar.
     pub numbers: [String; 2],
 }
 
-/// An SVG document with a bar for each goal, and a line where the goals are reached.
+/// An SVG document with a bar for each goal, and a vertical line at the goals.
 pub fn goal_chart(bars: &[Bar]) -> String {
     const LABEL_WIDTH: f64 = 620.0;
     const GOAL_WIDTH: f64 = 180.0;

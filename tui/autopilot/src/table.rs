@@ -5,12 +5,12 @@ use std::fmt::{self, Display, Formatter};
 use common::text::sanitize;
 use maud::{Markup, Render, html};
 
-/// Rows of cells. Columns of numbers are aligned to the right.
+/// Rows of cells; numeric columns are right-aligned.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) columns: &'static [&'static str],
     pub(super) rows: Vec<Vec<String>>,
-    /// In HTML a meter from 0 to 1 at the end of each row; empty for none.
+    /// The value of the HTML meter of each row, 0 to 1; empty without meters.
     pub(super) meters: Vec<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Measurements in constant memory: latencies in HDR histograms (Gil Tene), seconds in a ring buffer.
+//! Measurements in constant memory: latencies in HDR histograms (Gil Tene), the last seconds in a ring buffer.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::schedule::ScheduleStats;
 
 /// The number of seconds kept for the charts.
 pub const SERIES_SECONDS_MAX: u32 = 600;
-/// Latencies are clipped to one minute, twice the longest deadline of an order.
+/// Longer latencies are recorded as one minute, twice the longest deadline of an order.
 const LATENCY_US_MAX: u64 = 60_000_000;
 
 /// One second of a run.
@@ -30,10 +30,10 @@ pub struct Second {
     pub p95_us: u64,
     /// The 99th percentile in microseconds.
     pub p99_us: u64,
-    /// Purchases that ended in this second.
+    /// Counts of the purchases that ended in this second.
     pub baskets: BasketCounts,
-    /// In an open loop: the operations that were due in this second, those that were begun in it, and those that were
-    /// overdue at its end.
+    /// In an open loop, the operations that were due and that were begun in this second, and at its end the overdue ones
+    /// and the age of the oldest without an answer.
     pub schedule: ScheduleStats,
 }
 
@@ -96,7 +96,7 @@ impl Tally {
             .sum()
     }
 
-    /// Counts an operation that ended, with its latency if that is measured.
+    /// Counts an operation that ended; `None` if its latency is not measured.
     pub(super) fn record(&mut self, kind: OperationKind, outcome: Outcome, latency: Option<Duration>) {
         let counted = &mut self.by_operation[kind];
         counted.requests += 1;
@@ -111,7 +111,7 @@ impl Tally {
         self.current.failed += u64::from(!outcome.is_ok());
     }
 
-    /// Counts the ages of operations that have not ended as latencies.
+    /// Counts the age of `count` operations that have not ended as their latency.
     pub(super) fn record_unfinished(&mut self, kind: OperationKind, age: Duration, count: u64) {
         self.by_operation[kind].latency.saturating_record_n(in_us(age), count);
     }
@@ -123,7 +123,7 @@ impl Tally {
         }
     }
 
-    /// Ends the current second; `schedule` are the numbers since the start, in an open loop.
+    /// Ends the current second; `schedule` holds the statistics since the start, in an open loop.
     pub(super) fn end_second(&mut self, schedule: Option<ScheduleStats>) -> Second {
         let now = schedule.unwrap_or_default();
         let before = std::mem::replace(&mut self.last_schedule, now);
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!((second.baskets.lines, second.baskets.refused_for_one_line), (3, 1));
         assert!(
             (1_990..=2_010).contains(&second.p99_us),
-            "an answer that never came has no latency"
+            "a missing answer has no latency"
         );
         for _ in 0..SERIES_SECONDS_MAX {
             tally.end_second(None);

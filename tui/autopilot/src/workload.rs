@@ -1,4 +1,4 @@
-//! The requested workload, and the mix that was measured.
+//! The requested workload, and the measured mix.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub(super) struct Workload {
     #[serde(skip_serializing_if = "Option::is_none")]
     rate: Option<f64>,
     think: String,
-    /// Books in each order, a number or a range; absent where every order is of one book.
+    /// Books in each order, a number or a range; absent if every order has one book.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) basket: Option<String>,
     /// Copies of each book in an order.

@@ -1,8 +1,8 @@
-//! Replays the ledger: checks every entry against the rules of a ledger and against the answers that the shoppers
-//! received. One pass, in order; no clock and no network.
+//! Checks every entry of the ledger, in order, against the rules of a ledger and against the answers that the shoppers
+//! received. Uses no clock and no network.
 //!
-//! The ledger is one order of all changes. If every answer agrees with it, and it respects real time (a change
-//! that was answered before another was invoked precedes it), the purchases are linearizable (Herlihy and Wing 1990).
+//! The ledger is a total order of all changes. If every answer agrees with it, and it respects real time (a change answered
+//! before another one is invoked precedes it), the purchases are linearizable (Herlihy and Wing 1990).
 
 use std::collections::HashMap;
 
@@ -22,18 +22,18 @@ pub(super) struct AnswerChecker {
     run_id: RunId,
     ledger: LedgerReplay,
     books: HashMap<ItemNumber, AuditedBook>,
-    /// The entry before the next one.
+    /// The last checked entry.
     previous: Option<Entry>,
-    /// The order of unknown outcome whose lines are being replayed, as it was requested.
+    /// The requested lines of the order of unknown outcome that the current entries decide.
     unacknowledged: Option<(OrderKey, OrderLines)>,
-    /// Of the changes so far, the one that was invoked last.
+    /// The change with the latest invocation so far.
     latest: Option<ChangeRecord>,
     others: u64,
     pub(super) findings: Findings,
 }
 
 impl AnswerChecker {
-    /// Starts from the books as they were read before the run.
+    /// A checker that starts from the books as of before the run.
     pub(super) fn new(run_id: RunId, sample: &BookSample) -> Self {
         let audited = |book: &Book| {
             let Book { item, stock, seq, .. } = book;
@@ -59,17 +59,17 @@ impl AnswerChecker {
         self.ledger.head()
     }
 
-    /// The number of entries that this run did not cause.
+    /// The number of entries of other clients.
     pub(super) fn others(&self) -> u64 {
         self.others
     }
 
-    /// For each book, the sum of its changes other than sales.
+    /// For each book, the sum of its changes except sales.
     pub(super) fn restocked(&self) -> impl Iterator<Item = (ItemNumber, i64)> {
         self.books.iter().map(|(item, book)| (*item, book.restocked))
     }
 
-    /// Replays an entry. Everything that was acknowledged up to it is in the history.
+    /// Checks and applies an entry. The history must contain every change acknowledged up to it.
     pub(super) fn apply(&mut self, entry: &Entry, history: &mut History) {
         let change = self.take_changes(entry, history);
         self.check_owner(entry, change.as_ref(), history);
@@ -77,14 +77,14 @@ impl AnswerChecker {
         self.previous = Some(entry.clone());
     }
 
-    /// Checks an entry against the rules of a ledger, and applies it.
+    /// Checks an entry against the rules of a ledger, and applies it to the books.
     fn check_rules(&mut self, entry: &Entry) {
         let Entry { item, seq, kind, .. } = *entry;
         self.findings.count(Check::LedgerInOrder, 1);
         if entry.line.count() > 1 && entry.line.is_last() {
             self.findings.count(Check::OrdersWhole, 1);
         }
-        // The books were read a little after the ledger's head was: they may contain this entry.
+        // The sample's books are a little newer than its head: they may reflect this entry.
         let is_checked = self.ledger.book(item).is_some_and(|book| book.seq < seq);
         if is_checked {
             self.findings.count(Check::StockAddsUp, 1);
@@ -103,7 +103,7 @@ impl AnswerChecker {
                 Rule::Price | Rule::Title => Check::Prices,
                 Rule::Refusal => Check::RefusalsRight,
                 Rule::StockAddsUp | Rule::Fields | Rule::BookExists => Check::StockAddsUp,
-                // Not rules of a replay.
+                // `self.ledger` does not check these rules.
                 Rule::DecidedOnce | Rule::Catalog => Check::StockAddsUp,
             };
             let history = match (self.books.get(&item), &self.previous) {
@@ -136,8 +136,8 @@ impl AnswerChecker {
         }
     }
 
-    /// Takes the acknowledged changes up to an entry and returns the one that the entry records. Any other is
-    /// missing.
+    /// Removes the acknowledged changes up to an entry from the history and returns the one that the entry records. Any
+    /// other one is missing in the ledger.
     fn take_changes(&mut self, entry: &Entry, history: &mut History) -> Option<ChangeRecord> {
         let mut found = None;
         while let Some(change) = history.next_until(entry.seq) {
@@ -147,14 +147,14 @@ impl AnswerChecker {
                 found = Some(change);
             } else {
                 let contradiction = (change.seq == entry.seq).then(|| describe_entry(entry));
-                self.missing(&change, contradiction);
+                self.report_missing(&change, contradiction);
             }
         }
         found
     }
 
-    /// A change without its entry; `contradiction` describes the entry in its place.
-    fn missing(&mut self, change: &ChangeRecord, contradiction: Option<String>) {
+    /// Reports a change without its entry; `contradiction` describes the entry in its place.
+    fn report_missing(&mut self, change: &ChangeRecord, contradiction: Option<String>) {
         let check = check_of(change);
         self.findings.count(check, 1);
         let order = self.run_id.order(change.key);
@@ -182,7 +182,7 @@ impl AnswerChecker {
         }
     }
 
-    /// Checks whether the entry belongs to this run, and if so, whether request and answer agree with it.
+    /// Checks an entry of this run against its request and its answer; counts an entry of another client.
     fn check_owner(&mut self, entry: &Entry, change: Option<&ChangeRecord>, history: &mut History) {
         let Some((order, key)) = entry.order.and_then(|order| Some((order, self.run_id.key(order)?))) else {
             self.others += 1;
@@ -276,16 +276,16 @@ impl AnswerChecker {
     }
 
     /// Reports that the ledger ends before an entry that an answer named.
-    pub(super) fn ends_early(&mut self, seen: Seq) {
+    pub(super) fn report_early_end(&mut self, seen: Seq) {
         let detail = format!("the ledger ends at entry {}, but entry {seen} was seen", self.last());
         self.findings.add(Check::LedgerInOrder, detail, Vec::new());
     }
 
-    /// Ends the replay: changes that were acknowledged beyond the ledger's end are missing.
+    /// Ends the check at the end of the ledger: acknowledged changes beyond it are missing.
     pub(super) fn close(&mut self, history: &mut History) {
         while let Some(change) = history.next_until(Seq(u64::MAX)) {
             self.check_real_time(&change);
-            self.missing(&change, None);
+            self.report_missing(&change, None);
         }
         if let Some(violation) = self.ledger.check_complete() {
             let last = self.previous.iter().map(describe_entry).collect();

@@ -1,5 +1,5 @@
-//! Reads the ledger during a run and replays it up to the entry before which every acknowledged change is known;
-//! after the run, to its end.
+//! Reads the ledger and checks its entries: during a run up to the [`Watermark`](super::Watermark), after the run up to the
+//! ledger's head.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -18,17 +18,18 @@ use crate::report::Audit;
 use crate::run_state::RunState;
 use crate::sample::BookSample;
 
-/// Between two reads of the ledger during a run.
+/// Interval between two reads of the ledger during a run.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// The number of attempts of each read after the run.
+/// The most attempts of each read after the run.
 const ATTEMPTS_MAX: u32 = 10;
 
+/// The result of the audit, with the data of the report's stock table.
 #[derive(Debug)]
 pub(crate) struct Audited {
     pub(crate) audit: Audit,
     /// The stock of each book at the end, if it could be read.
     pub(crate) end: BTreeMap<ItemNumber, Stock>,
-    /// For each book, the sum of its changes other than sales.
+    /// For each book, the sum of its changes except sales.
     pub(crate) restocked: BTreeMap<ItemNumber, i64>,
 }
 
@@ -36,13 +37,13 @@ pub(crate) struct Audited {
 pub(crate) struct Auditor {
     shared: Arc<RunState>,
     checker: AnswerChecker,
-    /// Entries that were read but cannot be replayed yet.
+    /// Entries that were read but cannot be checked yet.
     ahead: VecDeque<Entry>,
     last_read: Seq,
 }
 
 impl Auditor {
-    /// Starts from the books as they were read before the run.
+    /// An auditor that starts from the books as of before the run.
     pub(crate) fn new(shared: Arc<RunState>, sample: &BookSample) -> Self {
         Self {
             checker: AnswerChecker::new(shared.run_id, sample),
@@ -62,8 +63,8 @@ impl Auditor {
             loop {
                 tokio::time::sleep(POLL_INTERVAL).await;
                 let seen = self.shared.shop.last_seq().seq;
-                // A later read repeats one that fails, and the last one retries.
-                let _ = self.replay_until(self.shared.watermark.get(seen), 1).await;
+                // The next round repeats a failed read.
+                let _ = self.check_until(self.shared.watermark.get(seen), 1).await;
                 self.shared.stats().violations = self.checker.findings.violations();
             }
         };
@@ -73,8 +74,8 @@ impl Auditor {
         }
     }
 
-    /// Replays the ledger up to an entry; returns false if the ledger ends before it.
-    async fn replay_until(&mut self, until: Seq, attempts_max: u32) -> Result<bool, Error> {
+    /// Checks the ledger up to an entry; returns false if the ledger ends before it.
+    async fn check_until(&mut self, until: Seq, attempts_max: u32) -> Result<bool, Error> {
         loop {
             {
                 let mut history = self.shared.history();
@@ -96,7 +97,7 @@ impl Auditor {
         }
     }
 
-    /// Reads the books and the rest of the ledger, and returns the result.
+    /// Reads the books and checks the rest of the ledger; returns the result.
     pub(crate) async fn close(&mut self, start: &BookSample) -> Audited {
         let end = self.read_end(start).await;
         let read = match (self.shared.shop.is_shopkeeper(), &end) {
@@ -118,7 +119,7 @@ impl Auditor {
         audited
     }
 
-    /// The result so far; `note` states why checks of the ledger are incomplete, if they are.
+    /// The result so far; `note` is the reason if checks of the ledger are incomplete.
     pub(crate) fn partial(&self, note: Option<String>) -> Audited {
         let mut findings = self.shared.stats().findings.clone();
         findings.merge(self.checker.findings.clone());
@@ -148,19 +149,19 @@ impl Auditor {
         for (item, (stock, seq)) in end {
             self.checker.record_end(*item, *stock, *seq);
         }
-        // The ledger's head, read after the books, covers every entry that the books or an answer named.
+        // The ledger's head is read after the books, so it is at least every entry that a book or an answer named.
         let shop = self.shared.shop.clone();
         let after = self.checker.last();
         let head = with_retries(ATTEMPTS_MAX, || page(&shop, after, 1)).await?.head;
         let until = head.max(shop.last_seq().seq);
-        if !self.replay_until(until, ATTEMPTS_MAX).await? {
-            self.checker.ends_early(until);
+        if !self.check_until(until, ATTEMPTS_MAX).await? {
+            self.checker.report_early_end(until);
         }
         self.checker.close(&mut self.shared.history());
         Ok(())
     }
 
-    /// Reads the books that were there at the start and still are.
+    /// Reads the stocks, and the last entries, of the books that the store still has.
     async fn read_end(&self, start: &BookSample) -> Result<BTreeMap<ItemNumber, (Stock, Seq)>, Error> {
         let shop = &self.shared.shop;
         let now = with_retries(ATTEMPTS_MAX, || BookSample::read(shop)).await?;
@@ -170,7 +171,7 @@ impl Auditor {
             if found.contains_key(&book.item) {
                 continue;
             }
-            // The book changed its topic or was withdrawn; a withdrawn one is not compared.
+            // The book has another topic, or it was withdrawn and is not compared.
             let answer = with_retries(ATTEMPTS_MAX, || shop.lookup(book.item)).await;
             if let Ok(moved) = answer.and_then(|answer| answer.parse::<Book>()) {
                 found.insert(book.item, (moved.stock, moved.seq));
@@ -184,7 +185,7 @@ async fn page(shop: &ShopClient, after: Seq, limit: usize) -> Result<LedgerPage,
     shop.ledger(after, limit).await?.parse()
 }
 
-/// Repeats a read with backoff while the store is unavailable, at most `attempts_max` times.
+/// Retries a read with backoff while the store is unavailable, with at most `attempts_max` attempts.
 async fn with_retries<T, F, Read>(attempts_max: u32, mut read: F) -> Result<T, Error>
 where
     F: FnMut() -> Read,

@@ -1,4 +1,4 @@
-//! The state of one book in the audit, beside its state in the ledger.
+//! The audit's state of one book, in addition to the state that the ledger gives it.
 
 use common::{Entry, ItemNumber, Kind, Seq, Stock};
 use rules::BookState;
@@ -9,11 +9,11 @@ use super::{Check, Findings};
 #[derive(Debug, Clone)]
 pub(super) struct AuditedBook {
     item: ItemNumber,
-    /// The sum of all changes other than sales.
+    /// The sum of all changes except sales.
     pub(super) restocked: i64,
-    /// The stock that was read after the run and the entry it was read as of, until it is compared.
+    /// The stock after the run and the entry as of which it was read, until it is compared.
     pub(super) end: Option<(Stock, Seq)>,
-    /// Describes the last change of the book.
+    /// Description of the book's last change.
     last_change: String,
 }
 
@@ -27,7 +27,7 @@ impl AuditedBook {
         }
     }
 
-    /// The last change, and an entry that contradicts it.
+    /// The descriptions of the last change and of an entry that contradicts it.
     pub(super) fn history(&self, entry: &Entry) -> Vec<String> {
         vec![self.last_change.clone(), describe_entry(entry)]
     }
@@ -41,7 +41,7 @@ impl AuditedBook {
         }
     }
 
-    /// Records the stock that was read after the run.
+    /// Records the stock that was read after the run, as of `seq`.
     pub(super) fn record_end(&mut self, stock: Stock, seq: Seq, ledger: &BookState, findings: &mut Findings) {
         if seq < ledger.seq {
             let detail = format!(
@@ -55,7 +55,7 @@ impl AuditedBook {
         self.check_end(ledger, findings);
     }
 
-    /// Compares the stock that was read after the run with the ledger's, once the replay has reached it.
+    /// Compares the stock after the run with the ledger's, once the entry as of which it was read is checked.
     pub(super) fn check_end(&mut self, ledger: &BookState, findings: &mut Findings) {
         let Some((stock, _)) = self.end.take_if(|(_, seq)| *seq <= ledger.seq) else {
             return;

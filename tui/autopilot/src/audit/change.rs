@@ -19,15 +19,15 @@ pub(crate) enum ChangeKind {
 /// A line of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SoldLine {
-    /// Of an order of at most [`common::limits::ORDER_LINES_MAX`] lines.
+    /// Position in an order of at most [`common::limits::ORDER_LINES_MAX`] lines.
     pub(crate) line: GroupPosition,
     pub(crate) quantity: Quantity,
     pub(crate) cost: Option<Cost>,
-    /// See [`title_digest`].
+    /// Digest of the title, see [`title_digest`].
     pub(crate) title: u32,
 }
 
-/// A number that tells titles apart.
+/// A 32-bit hash of a title, or of its absence.
 pub(crate) fn title_digest(title: Option<&ArcStr>) -> u32 {
     let mut digest = Fnv1a::default();
     digest.add(title.map_or(b"", |title| title.as_bytes()));
@@ -39,21 +39,21 @@ pub(crate) fn title_digest(title: Option<&ArcStr>) -> u32 {
 pub(crate) struct ChangeRecord {
     /// The ledger entry that the answer named.
     pub(crate) seq: Seq,
-    /// When it was sent, in microseconds since the start of the run.
+    /// Time of the request, in microseconds since the start of the run.
     pub(crate) invoked_us: u64,
-    /// When it was answered, in microseconds since the start of the run.
+    /// Time of the answer, in microseconds since the start of the run.
     pub(crate) answered_us: u64,
     pub(crate) key: OrderKey,
     pub(crate) item: ItemNumber,
     pub(crate) kind: ChangeKind,
-    /// The stock after it, if the answer stated it.
+    /// The stock after the change, if the answer states it.
     pub(crate) stock: Option<Stock>,
 }
 
-/// Encodes an absent cost or stock; no valid one is as large.
+/// Encodes an absent cost or stock; it is larger than any valid one.
 const ABSENT: u32 = u32::MAX;
 
-/// The bits of a line's number and of the number of lines in a record.
+/// The number of bits of a line's number, and of the number of lines, in a record.
 const LINE_BITS: u32 = 5;
 
 impl ChangeRecord {
@@ -94,7 +94,7 @@ impl ChangeRecord {
         let (cost, stock) = pair(5)?;
         let (title, copies) = pair(6)?;
         let lines = u16::try_from(owner >> 17).ok()?;
-        // An absent cost or stock is out of range.
+        // `ABSENT` is out of range, so `try_from` fails.
         let kind = match owner & 1 {
             0 => ChangeKind::Sold(SoldLine {
                 line: GroupPosition::new(lines & ((1 << LINE_BITS) - 1), lines >> LINE_BITS)?,

@@ -1,4 +1,4 @@
-//! Checks the event stream during a run: entries arrive in order, and each stock is the one before it plus the change.
+//! Checks the event stream during a run: events are in order, and each stock is the previous one plus the change.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub(crate) async fn follow(shared: Arc<RunState>) {
             // The check counts as made even without an event.
             StreamItem::Connected { .. } => findings.count(Check::FeedInOrder, 0),
             StreamItem::Event(ShopEvent::Stock(event)) => last.check(event, findings),
-            // The events that were skipped are unknown, so the next one of each book has none to be compared with.
+            // Events were skipped, so the next event of each book cannot be compared.
             StreamItem::Event(ShopEvent::Resync(_)) => last = LastEvents::default(),
             StreamItem::Event(ShopEvent::Upstream(_))
             | StreamItem::Connecting { .. }

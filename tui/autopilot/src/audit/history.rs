@@ -1,7 +1,7 @@
-//! The changes of a run that the audit needs. They go to a file; memory is bounded by the changes in flight, plus
-//! one bit per order.
+//! The history of a run: its changes with their outcomes. Acknowledged changes are stored in a file; memory is bounded by
+//! the changes that are not checked yet, plus one bit per order.
 //!
-//! Operations are returned in the ledger's order, each as soon as no earlier one can be acknowledged any more.
+//! Changes are returned in the ledger's order, each once no earlier change can still be acknowledged.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -16,20 +16,20 @@ use common::{InlineVec, Seq};
 use super::change::{BYTES, ChangeRecord};
 use super::key::OrderKey;
 
-/// The size of the records that are written at once, in bytes.
+/// The size of the write buffer, in bytes.
 const BUFFER_BYTES: usize = 1_024 * BYTES;
 /// The most orders of unknown outcome that are kept.
 const UNKNOWN_MAX: usize = 1_000_000;
 /// The value of a shopper without a change in flight.
 const IDLE: u64 = u64::MAX;
 
-/// The lower bound of entries that can still be acknowledged: for each shopper the last entry that the run had seen
-/// when the change in flight was sent.
+/// The lower bound of entries that can still be acknowledged: for each shopper with a change in flight, the last entry
+/// that the run had seen before the change was sent.
 #[derive(Debug)]
 pub(crate) struct Watermark(Box<[AtomicU64]>);
 
 impl Watermark {
-    /// One slot for each shopper, and the last one for the shopkeeper.
+    /// A watermark with a slot for each shopper and a last one for the shopkeeper.
     pub(crate) fn new(shoppers: u32) -> Self {
         Self((0..=shoppers).map(|_| AtomicU64::new(IDLE)).collect())
     }
@@ -45,12 +45,12 @@ impl Watermark {
         self.set(shopper, seen.0);
     }
 
-    /// Must be called when the change's outcome is in the history.
+    /// Must be called after the change's outcome is recorded in the history.
     pub(crate) fn end(&self, shopper: u16) {
         self.set(shopper, IDLE);
     }
 
-    /// The entry up to which all acknowledged changes are in the history. The caller reads `seen` before the call.
+    /// The entry up to which all acknowledged changes are in the history. The caller must read `seen` before the call.
     pub(super) fn get(&self, seen: Seq) -> Seq {
         let oldest = self.0.iter().map(|slot| slot.load(Ordering::SeqCst)).min();
         seen.min(Seq(oldest.unwrap_or(IDLE)))
@@ -62,7 +62,7 @@ pub(crate) enum ChangeOutcome {
     /// A restock, or the lines of an order.
     Acknowledged(InlineVec<ChangeRecord>),
     Refused,
-    /// What was requested.
+    /// The requested lines of a change with an unknown outcome.
     Unknown(OrderLines),
 }
 
@@ -71,13 +71,13 @@ pub(crate) struct History {
     file: Option<File>,
     /// Bytes in the file.
     written: usize,
-    /// Records that are not in the file yet.
+    /// Records that are not yet in the file.
     buffer: Vec<u8>,
-    /// Records that were not returned yet: entry and offset.
+    /// Entry and offset of each record that was not returned yet.
     pending: BinaryHeap<Reverse<(Seq, usize)>>,
     refused: HashMap<u16, BitSet>,
     refusals: u64,
-    /// For each shopper the number of orders sent.
+    /// The number of sent orders of each shopper.
     sent: HashMap<u16, u32>,
     unknown: HashMap<OrderKey, OrderLines>,
     /// The first error that made the history incomplete.
@@ -152,12 +152,12 @@ impl History {
         self.sent.get(&key.shopper).is_some_and(|sent| key.number < *sent)
     }
 
-    /// Removes and returns an order of unknown outcome, because an entry decides it.
+    /// Removes and returns the lines of an order of unknown outcome, which an entry decides.
     pub(super) fn take_unknown(&mut self, key: OrderKey) -> Option<OrderLines> {
         self.unknown.remove(&key)
     }
 
-    /// The next change that was acknowledged as an entry up to `seq`.
+    /// Removes and returns the next change that was acknowledged as an entry up to `seq`.
     pub(super) fn next_until(&mut self, seq: Seq) -> Option<ChangeRecord> {
         let Reverse((first, offset)) = *self.pending.peek()?;
         if first > seq {
@@ -169,7 +169,7 @@ impl History {
             Ok(None) => "a record of it is invalid".to_owned(),
             Err(error) => format!("its file cannot be read: {error}"),
         };
-        // The audit is incomplete from here on, and its note states why.
+        // The audit is incomplete from here on; its note states the reason.
         self.error.get_or_insert(read);
         None
     }
@@ -195,7 +195,7 @@ impl History {
     }
 }
 
-/// A set of numbers, one bit each.
+/// A set of numbers with one bit for each.
 #[derive(Debug, Default)]
 struct BitSet(Vec<u64>);
 
@@ -242,7 +242,7 @@ pub(super) mod tests {
     fn changes_are_returned_in_ledger_order_from_memory_and_from_the_file() {
         let mut history = History::new(tempfile::tempfile());
         let changes = 2_560;
-        // Neighbours are swapped, as with concurrent requests.
+        // Adjacent changes are reordered, as with concurrent requests.
         for number in 0..changes {
             let change = record(u64::from(number ^ 7) + 1, number);
             history.record(change.key, ChangeOutcome::Acknowledged([change].into()));

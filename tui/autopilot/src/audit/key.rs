@@ -1,16 +1,17 @@
-//! The idempotency keys of a run. A key encodes run, shopper and number, so that the audit recognizes the run's orders
-//! in a shared ledger without a list of them.
+//! The idempotency keys of a run. A key encodes run, shopper and number, so that the audit recognizes the run's orders in
+//! the ledger without a list.
 
 use common::OrderId;
 use common::time::Timestamp;
 use uuid::Uuid;
 
+/// The shopkeeper's number as a shopper.
 pub(crate) const SHOPKEEPER: u16 = u16::MAX;
 
-/// The id of a run, with which its orders' ids begin: a UUID of version 8 (RFC 9562) that begins with the run's first millisecond, as a
-/// version 7 does, and 26 random bits.
+/// The id of a run, the prefix of its orders' ids: a UUID of version 8 (RFC 9562) with the start of the run in
+/// milliseconds, as in version 7, and 26 random bits.
 ///
-/// The last 48 bits of the number are 0; those of an order's id are the shopper and the order's number.
+/// Its last 48 bits are 0. In an order's id they are the shopper's and the order's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RunId(u128);
 
@@ -23,7 +24,7 @@ pub(crate) struct OrderKey {
 }
 
 impl RunId {
-    /// Draws an id that no other run has.
+    /// A new id, unique with high probability.
     pub(crate) fn draw() -> Self {
         let millis = u128::from(Timestamp::now().as_millis() & 0xFFFF_FFFF_FFFF);
         let random = rand::random::<u128>() & (0xFFF << 64 | 0x3FFF << 48);

@@ -1,12 +1,12 @@
-//! The newest state of each book that a shopper has seen, to detect answers that go back in time.
+//! The newest state of each book that a shopper has seen, to detect answers with an older state.
 
 use common::{ItemNumber, Seq, Stock};
 use serde::Deserialize;
 
-/// The number of slots; a book replaces the one before it in the same slot.
+/// The number of slots; a book replaces another book in the same slot.
 const SLOTS: usize = 64;
 
-/// The parts of a book that are parsed; parsing the rest would cost the generator processor time.
+/// The parsed fields of a book; parsing the others would cost processor time of the load generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct StockObservation {
     pub(crate) item: ItemNumber,
@@ -25,7 +25,7 @@ impl Default for LastSeen {
 }
 
 impl LastSeen {
-    /// Records a book. Returns a description of the violation if a newer state, or another stock at the same entry, was
+    /// Records a book. Returns a description of the violation if a newer state, or another stock as of the same entry, was
     /// seen before.
     pub(crate) fn observe(&mut self, book: StockObservation) -> Result<(), String> {
         let StockObservation { item, seq, stock } = book;

@@ -1,7 +1,9 @@
 //! The audit: compares the answers that the shoppers received with the ledger and with each other.
 //!
-//! Checks of the ledger need the shopkeeper's token. A check that cannot be made is listed as skipped, and the verdict
+//! Checks of the ledger need the shopkeeper's token. A check that cannot be made is reported as skipped, and the verdict
 //! is `incomplete`, never `clean`. Orders of other clients in the same ledger are not violations.
+//!
+//! [`Check::StockAddsUp`] and [`Check::StockNeverNegative`] together find an oversold book.
 
 mod answer_checker;
 mod auditor;
@@ -36,57 +38,58 @@ pub(super) enum Check {
     AcknowledgedSales,
     /// Every acknowledged restock is in the ledger exactly once and as acknowledged.
     AcknowledgedRestocks,
-    /// Every order of this run in the ledger was sent, with the same content.
+    /// Every order of this run in the ledger was sent with the same content.
     AskedFor,
     /// No refused order was sold.
     RefusalsStand,
-    /// Every order has all its lines in the ledger, sold or refused together, and in its receipt.
+    /// Every order has all its lines in the ledger, all sold or all refused, and in its receipt.
     OrdersWhole,
-    /// Every order has the price and the title in force.
+    /// Every order has the price and the title of its time.
     Prices,
-    /// The stock at the start plus all changes gives every later stock and the stock at the end.
+    /// The stock at the start plus all changes equals every later stock and the stock at the end. Finds copies that were
+    /// sold twice.
     StockAddsUp,
-    /// No entry takes a stock below 0.
+    /// No entry takes a stock below 0: no book is oversold.
     StockNeverNegative,
-    /// Every refusal fits the stock at that point of the ledger.
+    /// Every refusal agrees with the stock at that point of the ledger.
     RefusalsRight,
     /// The ledger's entries are in order and without gaps.
     LedgerInOrder,
-    /// A change that was answered before another was sent precedes it in the ledger.
+    /// A change answered before another one is sent precedes it in the ledger.
     RealTimeOrder,
     /// The same key always gets the same answer.
     OneAnswerPerKey,
     /// No shopper sees an older state of a book than before, own purchases included.
     ReadsGoForward,
-    /// The events are in order, and each stock is the one before it plus the change.
+    /// The events are in order, and each stock is the previous one plus the change.
     FeedInOrder,
 }
 
 impl Check {
-    /// Whether it is reported in any case, or else only where purchases have several lines or a violation is found.
+    /// Whether it is always reported; otherwise only if purchases can have several lines or it found a violation.
     fn is_for_every_order(self) -> bool {
         self != Self::OrdersWhole
     }
 
-    /// Whether it needs the ledger, or else only the answers.
+    /// Whether it needs the ledger; otherwise the answers suffice.
     fn needs_ledger(self) -> bool {
         !matches!(self, Self::OneAnswerPerKey | Self::ReadsGoForward | Self::FeedInOrder)
     }
 }
 
-/// The number of things checked, and the violations found.
+/// The number of checked objects of each check, and the violations.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Findings {
     checked: BTreeMap<Check, u64>,
     violations: Vec<Violation>,
-    /// The number of violations, including those that are not reported.
+    /// The number of violations, reported or not.
     found: u64,
 }
 
 impl Findings {
-    pub(super) fn count(&mut self, check: Check, things: u64) {
+    pub(super) fn count(&mut self, check: Check, objects: u64) {
         let count = self.checked.entry(check).or_default();
-        *count = count.saturating_add(things);
+        *count = count.saturating_add(objects);
     }
 
     /// Records a violation with the shortest history that shows it.
@@ -108,8 +111,8 @@ impl Findings {
     }
 
     fn merge(&mut self, other: Self) {
-        for (check, things) in other.checked {
-            self.count(check, things);
+        for (check, objects) in other.checked {
+            self.count(check, objects);
         }
         self.found = self.found.saturating_add(other.found);
         for violation in other.violations {
@@ -123,8 +126,7 @@ impl Findings {
         violations.any(|violation| violation.check == check.into_str())
     }
 
-    /// The audit's result. `made` checks were made, `skipped` ones could not be; `others` counts the entries of other
-    /// clients.
+    /// The result of the audit. `others` is the number of entries of other clients.
     fn into_audit(self, made: &[Check], skipped: &[Check], others: u64) -> Audit {
         let count = |check: &Check| (check.into_str(), self.checked.get(check).copied().unwrap_or(0));
         let verdict = match (self.found, skipped.is_empty()) {

@@ -1,5 +1,5 @@
-//! Injected faults: runs the three services as processes with TCP proxies between them, and disturbs processes and
-//! connections during a run. The schedule of faults is a function of the seed.
+//! Injected faults: runs the three services as processes with TCP proxies between them, and injects faults into processes
+//! and connections during a run. The schedule of faults is a function of the seed.
 
 mod proxy;
 mod report;
@@ -16,14 +16,14 @@ use super::Handle;
 use super::number::rate;
 use schedule::Schedule;
 
-/// The time without faults at the start, in which the undisturbed rate is measured.
+/// The time without faults at the start, which measures the baseline rate.
 const BASELINE: Duration = Duration::from_secs(5);
-/// How long to wait for the next sale after a fault.
+/// The timeout of the next sale after a fault.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Between two checks for the next sale.
+/// Interval between two polls for the next sale.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Injects faults until the workload has finished; then all services run and all connections work.
+/// Injects faults until the workload has finished; then restores all services and connections.
 pub async fn inject(services: &mut Services, seed: u64, run: &Handle) -> FaultsReport {
     let mut report = FaultsReport::default();
     if !run.started().await {
@@ -43,7 +43,7 @@ pub async fn inject(services: &mut Services, seed: u64, run: &Handle) -> FaultsR
         }
         services.restart_exited(&mut report).await;
         let (at, fault_begin) = (begin.elapsed(), Instant::now());
-        // A fault ends with the workload, so that the checks after it find the services working.
+        // The end of the workload ends the fault, so that the checks after it find all services working.
         let end = sleep_while_running(run, fault.duration);
         services.inject(fault, end).await;
         let lasted = fault_begin.elapsed();
@@ -63,7 +63,7 @@ async fn sleep_while_running(run: &Handle, time: Duration) -> bool {
     }
 }
 
-/// The time until the next sale; `None` if the workload finishes first or nothing is sold in time.
+/// The time until the next sale; `None` if the workload finishes or [`RECOVERY_TIMEOUT`] passes first.
 async fn recovery(run: &Handle) -> Option<Duration> {
     let (before, begin) = (run.sold(), Instant::now());
     while run.sold() == before {

@@ -33,7 +33,7 @@ pub enum Mode {
     Forward,
     /// Delays every chunk by this time.
     Delay(Duration),
-    /// Discards everything; connections that were open are closed when the mode changes.
+    /// Discards everything; the next change of mode closes connections with discarded data.
     Discard,
     /// Sends purchases with an idempotency key twice.
     Duplicate,
@@ -41,16 +41,16 @@ pub enum Mode {
     Close {
         /// Selects the chunks that close their connection.
         matches: fn(&[u8]) -> bool,
-        /// How many such chunks to let pass first.
+        /// The number of matching chunks to forward first.
         skip: u32,
-        /// Whether such a chunk still reaches the server, so that only its answer is lost.
+        /// Whether a matching chunk still reaches the server, so that only its answer is lost.
         forward: bool,
-        /// How many connections to close.
+        /// The number of connections to close.
         times: u32,
     },
 }
 
-/// A running proxy; it stops when it is dropped.
+/// A running proxy; dropping it closes its connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -115,7 +115,7 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// The address on which it listens.
+    /// The address of its listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -125,7 +125,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Sets the mode, for open connections too.
+    /// Sets the mode of open and new connections.
     pub fn set(&self, mode: Mode) {
         self.shared.mode.send_replace(mode);
     }
@@ -135,7 +135,7 @@ impl Proxy {
         self.shared.close_all.send_replace(());
     }
 
-    /// The number of requests sent twice, and of connections closed by [`Mode::Close`].
+    /// The number of duplicated requests and of connections closed by [`Mode::Close`].
     pub fn interventions(&self) -> u64 {
         self.shared.interventions.load(Ordering::SeqCst)
     }
@@ -143,7 +143,7 @@ impl Proxy {
 
 async fn accept(listener: TcpListener, shared: &Arc<Shared>) {
     loop {
-        // For example no free descriptor; a later attempt may succeed.
+        // An error such as no free descriptor may be temporary.
         let Ok((client, _)) = listener.accept().await else {
             tokio::task::yield_now().await;
             continue;
@@ -152,7 +152,7 @@ async fn accept(listener: TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// Forwards one connection until it is closed by either side or by the proxy.
+/// Forwards data of one connection until either side or the proxy closes it.
 async fn relay(client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let mut close_all = shared.close_all.subscribe();
     client.set_nodelay(true)?;
@@ -170,8 +170,8 @@ async fn relay(client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     to_server.shutdown().await
 }
 
-/// Forwards data in one direction until the connection must be closed. Returns the data that the server must still
-/// receive after the client's connection is closed.
+/// Forwards data in one direction until the connection must be closed. Returns data to send to the server after the
+/// client's connection is closed.
 async fn forward(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
@@ -209,7 +209,7 @@ async fn forward(
 }
 
 impl Shared {
-    /// Whether a chunk closes its connection; counts it.
+    /// Whether a chunk closes its connection; decrements the counters of the mode.
     fn claim_close(&self, chunk: &[u8]) -> bool {
         self.mode.send_if_modified(|mode| match mode {
             Mode::Close { matches, skip, .. } if *skip > 0 && matches(chunk) => {
@@ -237,7 +237,7 @@ fn is_whole_purchase(chunk: &[u8]) -> bool {
         && length.and_then(|length| length.trim().parse().ok()) == Some(body.len())
 }
 
-/// Sends the same bytes over a connection of its own and discards the response.
+/// Sends a request over another connection and discards the response.
 async fn send_duplicate(target: Target, request: Vec<u8>) -> io::Result<()> {
     let exchange = async {
         let mut server = target.connect().await?;

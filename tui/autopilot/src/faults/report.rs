@@ -1,4 +1,4 @@
-//! The report of injected faults and of how the store recovered.
+//! The report of injected faults and of the store's recovery.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,19 +19,19 @@ pub struct FaultsReport {
     /// Operations per second before the first fault.
     #[serde(rename = "calm_rate")]
     pub(super) baseline_rate: f64,
-    /// Operations per second from then on.
+    /// Operations per second from the first fault on.
     rate: f64,
     /// `rate` divided by `baseline_rate`.
     #[serde(rename = "kept")]
     rate_ratio: f64,
-    /// The number of keyed requests that were sent twice.
+    /// The number of duplicated requests.
     #[serde(rename = "doubled")]
     duplicated: u64,
-    /// How often a service exited although no fault ended it.
+    /// The number of exits of services without a fault as their cause.
     #[serde(rename = "died")]
     pub(super) unexpected_exits: u64,
     kinds: BTreeMap<&'static str, KindReport>,
-    /// In the order of their begin.
+    /// The injected faults in the order of their start.
     pub(crate) events: Vec<Event>,
 }
 
@@ -48,12 +48,12 @@ struct KindReport {
 /// One injected fault.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Event {
-    /// When it began, in seconds since the start of the run.
+    /// Start, in seconds since the start of the run.
     pub(crate) at_s: f64,
     pub(crate) kind: FaultKind,
     pub(crate) target: &'static str,
     pub(crate) lasted_ms: u64,
-    /// The time from its end to the next sale; absent if nothing was sold before the run ended.
+    /// The time from its end to the next sale; absent if there was none in time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recovered_ms: Option<u64>,
 }

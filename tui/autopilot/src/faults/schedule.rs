@@ -1,4 +1,4 @@
-//! The schedule of injected faults, a function of the seed alone.
+//! The schedule of injected faults, a function of the seed only.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use strum::{Display, IntoStaticStr, VariantArray};
 
 use crate::plan;
 
+/// The random stream of faults, which no shopper uses.
 const STREAM: u64 = 1 << 33;
 
 /// A kind of fault, with its name in reports.
@@ -32,7 +33,7 @@ pub(crate) enum FaultKind {
     Duplicate,
 }
 
-/// A service process, with its name in reports; each after those it depends on.
+/// A service process, with its name in reports. Each role follows the roles that it depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "lowercase", const_into_str)]
 pub(super) enum Role {
@@ -41,7 +42,7 @@ pub(super) enum Role {
     Frontend,
 }
 
-/// The connections between two programs, which pass through a proxy; with their name in reports.
+/// The proxied connections between two programs, with their name in reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(const_into_str)]
 pub(super) enum Link {
@@ -83,7 +84,7 @@ impl Schedule {
         Self(plan::rng(seed, STREAM))
     }
 
-    /// The time to wait, and the fault that follows.
+    /// The next fault, and the delay before it.
     pub(super) fn next_fault(&mut self) -> (Duration, Fault) {
         let gap = Duration::from_millis(500 + self.below(2_000));
         let (kind, role, link) = (self.pick(), self.pick(), self.pick());

@@ -21,14 +21,15 @@ const BOOKS: u32 = 40;
 const TOPICS: u32 = 4;
 /// The stock of each book.
 const COPIES: u32 = 1_000;
-/// How long a service may take to print its address; a long ledger takes time to read.
+/// The timeout of a service's start; it reads the whole ledger before it prints its address.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a service may take to exit after a signal.
+/// The timeout of a service's exit after a signal.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The delay of [`FaultKind::Delay`].
 const DELAY: Duration = Duration::from_millis(50);
 const GRACE: &str = "1s";
 
-/// Why the services did not start.
+/// The reason why the services did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system failed.
@@ -39,27 +40,27 @@ pub enum Error {
     Silent(&'static str),
 }
 
-/// A service process, with what is needed to restart it.
+/// A service process, with the data to restart it.
 #[derive(Debug)]
 struct ServiceProcess {
     child: Child,
     address: SocketAddr,
-    /// The flags and URLs of the services that it depends on.
+    /// Flags with the URLs of the services that it depends on.
     needs: Vec<(&'static str, String)>,
 }
 
-/// The processes and the proxies between them.
+/// The processes of the services and the proxies between them.
 #[derive(Debug)]
 pub struct Services {
-    /// In the order of [`Role`].
+    /// The services in the order of [`Role`].
     services: [ServiceProcess; 3],
-    /// In the order of [`Link`].
+    /// The proxies in the order of [`Link`].
     proxies: [Proxy; 4],
-    // The last field: its folder is removed after the processes have ended.
+    // The last field, so that its folder is removed after the processes have ended.
     launcher: Launcher,
 }
 
-/// What every service is started with.
+/// The settings that all services share.
 #[derive(Debug)]
 struct Launcher {
     program: PathBuf,
@@ -114,7 +115,7 @@ impl Services {
         &self.launcher.token
     }
 
-    /// The number of requests that were sent twice.
+    /// The number of duplicated requests.
     pub(super) fn duplicated(&self) -> u64 {
         self.proxy(Link::ShoppersToFrontend).interventions()
     }
@@ -133,7 +134,7 @@ impl Services {
                 };
                 self.stop_service(fault.role, signal).await;
                 end.await;
-                // `restart_exited` restarts a service that does not start now.
+                // After an error `restart_exited` restarts the service.
                 let _ = self.restart(fault.role).await;
                 return;
             }
@@ -170,7 +171,7 @@ impl Services {
     fn signal(&mut self, role: Role, signal: Signal) {
         let pid = self.service(role).child.id();
         if let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw) {
-            // The process may have exited already; then it is restarted.
+            // Fails if the process has exited; it is then restarted.
             let _ = kill_process(pid, signal);
         }
     }
@@ -190,7 +191,7 @@ impl Services {
         Ok(())
     }
 
-    /// Stops the services, each before those it depends on.
+    /// Stops the services, each before the services that it depends on.
     pub async fn stop(mut self) {
         for role in Role::VARIANTS.iter().rev() {
             self.stop_service(*role, Signal::TERM).await;
@@ -221,8 +222,7 @@ impl Launcher {
             .env("BOOKSTORE_ADMIN_TOKEN", &self.token)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            // A process group of its own: Ctrl-C at the terminal reaches the autopilot only, which stops the services
-            // after the audit.
+            // A separate process group: Ctrl-C signals only the autopilot, which stops the services after the audit.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;

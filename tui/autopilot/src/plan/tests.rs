@@ -45,7 +45,7 @@ fn a_plan_depends_on_seed_and_shopper_and_not_on_stocks() {
 }
 
 #[test]
-fn verbs_topics_and_books_are_as_likely_as_the_mix_says() {
+fn kinds_and_books_are_as_likely_as_the_mix_says() {
     let sample = four_books();
     let operations: Vec<_> = plans(7, &sample).of(0).take(30_000).collect();
     for kind in OperationKind::ALL {
@@ -66,7 +66,7 @@ fn a_written_plan_names_shopper_step_and_operation() {
     plans(1, &sample).write(&mut out, 2).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert_eq!(text.lines().count(), 20_000);
-    // What a seed means is a promise: these lines may never change.
+    // A seed must always give the same plan: these lines may never change.
     let first: Vec<_> = text.lines().take(4).collect();
     insta::assert_snapshot!(first.join("\n"));
 }
@@ -77,7 +77,7 @@ fn a_written_plan_of_baskets_has_the_bodies_of_its_requests() {
     let mut out = Vec::new();
     plans_of_baskets(1, "1..3", &sample).write(&mut out, 1).unwrap();
     let text = String::from_utf8(out).unwrap();
-    // What a seed means is a promise: these lines may never change.
+    // A seed must always give the same plan: these lines may never change.
     let first: Vec<_> = text.lines().filter(|line| line.contains("buy")).take(6).collect();
     insta::assert_snapshot!(first.join("\n"));
 }

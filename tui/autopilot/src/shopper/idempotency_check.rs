@@ -1,4 +1,4 @@
-//! Checks idempotency: a request repeated with the same key must get the same answer.
+//! The idempotency check: a request repeated with the same key must get the same answer.
 
 use common::OrderId;
 use common::wire::{OrderLines, Receipt, ReceiptLine};
@@ -7,7 +7,7 @@ use super::Shopper;
 use crate::audit::{Check, OrderKey};
 use common::client::Resolution;
 
-/// A purchase that was decided, with what is needed to repeat its request.
+/// A decided purchase, with the data to repeat its request.
 #[derive(Debug)]
 pub(super) struct DecidedPurchase {
     pub(super) key: OrderKey,
@@ -40,7 +40,7 @@ impl Shopper<'_> {
     }
 }
 
-/// Describes what must be equal in every answer to one key.
+/// Describes the parts of an answer that must be equal for every request with one key.
 fn describe(receipt: Option<&Receipt>, order: OrderId) -> String {
     let Some(receipt) = receipt else {
         return format!("order {order} is refused");

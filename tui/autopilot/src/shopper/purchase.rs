@@ -1,4 +1,4 @@
-//! A purchase: sent with a new key until it is decided; its answer goes to the audit, one record for each line.
+//! A purchase: sends it with a new key until it is decided, and records each line of the answer for the audit.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::audit::{
 };
 use crate::outcome::{Outcome, is_key_reused, of_purchase};
 
-/// How long a purchase in flight may take after the run was stopped.
+/// The time that a purchase in flight has after the run is stopped.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
 impl Shopper<'_> {
@@ -37,7 +37,7 @@ impl Shopper<'_> {
             (Some(receipt), Outcome::Sold) if receipt.lines.len() == lines.len() => {
                 ChangeOutcome::Acknowledged(acknowledged(receipt, key, invoked_us, answered_us).collect())
             }
-            // A receipt that is not the order's proves nothing about its lines.
+            // A receipt with another number of lines proves nothing about the order's lines.
             (Some(_), _) | (None, Outcome::Unknown) => ChangeOutcome::Unknown(lines.clone()),
             (None, _) if is_contradicted => ChangeOutcome::Unknown(lines.clone()),
             (None, _) => ChangeOutcome::Refused,

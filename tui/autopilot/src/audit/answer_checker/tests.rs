@@ -131,7 +131,7 @@ enum Step {
 use Step::{Acknowledged, AcknowledgedLines, End, OfOrder, Other, Own, Refused, Unknown, UnknownLines};
 
 /// Performs the steps and closes the checker.
-fn check(steps: Vec<Step>) -> AnswerChecker {
+fn run_checker(steps: Vec<Step>) -> AnswerChecker {
     let run_id = RunId::draw();
     let sample = BookSample {
         topics: vec!["all".into()],
@@ -195,7 +195,7 @@ fn check(steps: Vec<Step>) -> AnswerChecker {
 
 #[test]
 fn a_correct_ledger_with_orders_of_other_clients_is_clean() {
-    let checker = check(vec![
+    let checker = run_checker(vec![
         Acknowledged(sold(2, 0, 9)),
         Unknown(order(1)),
         Refused(order(2)),
@@ -232,7 +232,7 @@ fn a_correct_ledger_of_baskets_is_clean_and_its_orders_are_counted() {
         stock_after: Some(stock(8)),
         ..other.clone()
     };
-    let checker = check(vec![
+    let checker = run_checker(vec![
         AcknowledgedLines(receipt(&[first.clone(), other.clone()])),
         UnknownLines(order(1)),
         Own(order(0), first),
@@ -272,7 +272,7 @@ fn a_change_of_several_books_during_a_run_is_accepted_and_a_half_one_is_found() 
         unit_cost: Some("3.00".parse().unwrap()),
         ..sale(4, 9)
     };
-    let whole = check(vec![
+    let whole = run_checker(vec![
         OfOrder(id, set.clone()),
         OfOrder(id, withdrawn.clone()),
         Other(at_new_price),
@@ -283,7 +283,7 @@ fn a_change_of_several_books_during_a_run_is_accepted_and_a_half_one_is_found() 
     let without_first = vec![OfOrder(id, withdrawn.clone())];
     let of_two = vec![OfOrder(id, set), OfOrder(OrderId::generate(), withdrawn)];
     for half in [only_first, without_first, of_two] {
-        let violations = check(half).findings.violations;
+        let violations = run_checker(half).findings.violations;
         assert!(!violations.is_empty(), "{violations:?}");
     }
 }
@@ -350,7 +350,7 @@ fn each_way_in_which_a_ledger_can_be_wrong_is_found() {
         ("reads_go_forward", vec![Other(sale(2, 9)), End(10, 1)]),
         ("stock_adds_up", vec![End(9, 5)]),
     ] {
-        let violations = check(steps).findings.violations;
+        let violations = run_checker(steps).findings.violations;
         let found: Vec<_> = violations.iter().map(|violation| violation.check).collect();
         assert_eq!(found, [check], "{violations:?}");
         assert!(violations.iter().all(|violation| !violation.detail.is_empty()));
@@ -431,7 +431,7 @@ fn each_way_in_which_an_order_of_several_lines_can_be_wrong_is_found() {
             ],
         ),
     ] {
-        let violations = check(steps).findings.violations;
+        let violations = run_checker(steps).findings.violations;
         let found: Vec<_> = violations.iter().map(|violation| violation.check).collect();
         assert_eq!(found, checks, "{violations:?}");
         assert!(

@@ -54,7 +54,7 @@ async fn discarded_data_never_arrives() {
     stream.write_all(b"second").await.unwrap();
     let mut lost = vec![0; 16];
     let reading = tokio::spawn(async move { stream.read(&mut lost).await.unwrap_or(0) });
-    // A connection that discarded data waits for the state to change back.
+    // A connection with discarded data subscribes to the next change of mode.
     while proxy.shared.mode.receiver_count() == 0 {
         tokio::task::yield_now().await;
     }
