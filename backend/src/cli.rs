@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use common::wire::ServiceKind;
 
+#[cfg(feature = "commands")]
 use crate::commands;
 use crate::listeners::InheritedListeners;
 use crate::manual::{CompletionsArgs, ManArgs};
@@ -42,6 +43,7 @@ pub enum Command {
     #[command(flatten)]
     Serve(Box<Services>),
     /// Work on a store.
+    #[cfg(feature = "commands")]
     #[command(flatten)]
     Store(commands::Command),
     /// Print a completion script for a shell
@@ -68,9 +70,12 @@ impl Command {
     /// repeat it.
     pub fn log_filter(&self) -> &'static str {
         match self {
+            #[cfg(feature = "commands")]
             Self::Store(command) if !command.is_service() => "warn,sqlx::postgres::notice=error",
+            #[cfg(feature = "commands")]
+            Self::Store(_) => "info,sqlx::postgres::notice=error",
             Self::Config(_) => "warn,sqlx::postgres::notice=error",
-            Self::Serve(_) | Self::Store(_) => "info,sqlx::postgres::notice=error",
+            Self::Serve(_) => "info,sqlx::postgres::notice=error",
             Self::Completions(_) | Self::Man(_) => "warn",
         }
     }

@@ -4,6 +4,7 @@
 
 pub mod catalog;
 pub mod cli;
+#[cfg(feature = "commands")]
 pub mod commands;
 pub mod config;
 mod continued;

@@ -51,6 +51,7 @@ fn run(configuration: Configuration) -> Result<ExitCode> {
             io::stdout().write_all(configuration.report().as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
+        #[cfg(feature = "commands")]
         Command::Store(command) => command.run(),
         Command::Completions(args) => Ok(args.run(Cli::command()).map(|()| ExitCode::SUCCESS)?),
         Command::Man(args) => Ok(args.run(Cli::command()).map(|()| ExitCode::SUCCESS)?),
