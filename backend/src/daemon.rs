@@ -15,7 +15,7 @@ use crate::service::{self, RunningServices};
 use crate::settings::LogSettings;
 use crate::signals::Signals;
 use crate::store;
-use crate::{logging, notify};
+use crate::{logging, systemd};
 
 /// How often an upgrade that waits for room on the disk is tried again.
 const ROOM_INTERVAL: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ async fn run_in_runtime(services: Services, logging: &LogSettings, config: Optio
     };
     announce(&running)?;
     banner.log(&running);
-    notify::ready();
+    systemd::ready();
     let mut store_closed = running.store_closed();
     tokio::select! {
         () = signals.wait_for_stop(|| reload(&running)) => {}
@@ -75,10 +75,10 @@ fn announce(running: &RunningServices) -> io::Result<()> {
 }
 
 fn reload(running: &RunningServices) {
-    notify::reloading();
+    systemd::reloading();
     running.reload();
     reload_log_filter();
-    notify::ready();
+    systemd::ready();
 }
 
 /// Reads the log's filter again: in a running program only that of a configuration file can change.
@@ -176,7 +176,7 @@ async fn stop(
     store_closed: &mut StoreClosed,
 ) -> Result<()> {
     tracing::info!("stopping");
-    notify::stopping();
+    systemd::stopping();
     running.begin_stop();
     let grace = running.grace();
     tokio::select! {

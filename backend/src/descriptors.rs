@@ -11,7 +11,7 @@ const CALLED_MAX: u64 = 3;
 
 /// What one service of the process may have open at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Share {
+pub(crate) struct DescriptorBudget {
     /// Connections of clients.
     pub(crate) connections: usize,
     /// Those of them that may be event streams, so that other clients are served too.
@@ -20,7 +20,7 @@ pub(crate) struct Share {
     pub(crate) calls: usize,
 }
 
-impl Share {
+impl DescriptorBudget {
     /// The share of each of `services` services in this process, after raising the soft limit to the hard one.
     pub(crate) fn of(services: u64) -> Self {
         Self::of_limit(raise_limit(), services)
@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn all_shares_together_leave_the_reserve() {
-        let share = |limit, services| Share::of_limit(limit, services);
-        let expected = Share {
+        let share = |limit, services| DescriptorBudget::of_limit(limit, services);
+        let expected = DescriptorBudget {
             connections: 192,
             subscribers: 154,
             calls: 64,
@@ -78,7 +78,7 @@ mod tests {
         let most = share(u64::MAX, 3);
         assert_eq!((most.connections, most.subscribers), (limits::CONNECTIONS_MAX, 16_000));
         for limit in (300..100_000).step_by(97) {
-            let Share { connections, calls, .. } = share(limit, 3);
+            let DescriptorBudget { connections, calls, .. } = share(limit, 3);
             let used = 3 * (connections + calls) as u64;
             assert!(used + RESERVE.min(limit / 2) <= limit, "{used} of {limit}");
         }

@@ -12,7 +12,7 @@ use common::{Cost, Entry, GroupPosition, InlineVec, Kind, Reason, Stock};
 
 /// A seeded bug; its name is that of the variant, as in `lost-update`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Fault {
+pub(crate) enum SeededBug {
     /// Sales of one batch do not see each other.
     LostUpdate,
     /// Sales are acknowledged and never written.
@@ -44,12 +44,12 @@ pub(crate) enum Fault {
 }
 
 /// Whether this bug is selected.
-pub(crate) fn is_active(fault: Fault) -> bool {
-    static SELECTED: LazyLock<Option<Fault>> = LazyLock::new(|| {
+pub(crate) fn is_active(bug: SeededBug) -> bool {
+    static SELECTED: LazyLock<Option<SeededBug>> = LazyLock::new(|| {
         let name = std::env::var("BOOKSTORE_FAULT").ok()?;
-        Fault::from_str(&name, false).ok()
+        SeededBug::from_str(&name, false).ok()
     });
-    *SELECTED == Some(fault)
+    *SELECTED == Some(bug)
 }
 
 fn every_eighth_time() -> bool {
@@ -59,22 +59,22 @@ fn every_eighth_time() -> bool {
 
 /// The stock on which a decision is based; `durable` is the stock before the batch.
 pub(crate) fn stock_before(stock: Stock, durable: Stock) -> Stock {
-    if is_active(Fault::LostUpdate) { durable } else { stock }
+    if is_active(SeededBug::LostUpdate) { durable } else { stock }
 }
 
 /// The stock after a sale of more than there was.
 pub(crate) fn oversell() -> Option<Stock> {
-    is_active(Fault::NegativeQuantity).then_some(Stock::ZERO)
+    is_active(SeededBug::NegativeQuantity).then_some(Stock::ZERO)
 }
 
 /// Whether a line is sold although another line of its order cannot be.
 pub(crate) fn sells_alone(is_in_stock: bool) -> bool {
-    is_active(Fault::HalfSold) && is_in_stock
+    is_active(SeededBug::HalfSold) && is_in_stock
 }
 
 /// Charges a cent too much.
 pub(crate) fn overcharge(entry: &mut Entry) {
-    if is_active(Fault::WrongPrice) && entry.kind == Kind::Sold {
+    if is_active(SeededBug::WrongPrice) && entry.kind == Kind::Sold {
         add_a_cent(entry);
     }
 }
@@ -99,9 +99,9 @@ fn shorten_last_order(mut entries: Vec<Entry>) -> Vec<Entry> {
         return entries;
     };
     let lines = usize::from(last.line.count());
-    let kept = if is_active(Fault::LostLine) && every_eighth_time() {
+    let kept = if is_active(SeededBug::LostLine) && every_eighth_time() {
         lines - 1
-    } else if is_active(Fault::HalfOrder) && every_eighth_time() {
+    } else if is_active(SeededBug::HalfOrder) && every_eighth_time() {
         KILL_AFTER_APPEND.store(true, Ordering::Relaxed);
         lines / 2
     } else {
@@ -127,8 +127,8 @@ pub(crate) fn kill_between_lines() {
 /// Loses the last order or change of a batch.
 fn drop_last_group(mut entries: Vec<Entry>) -> Vec<Entry> {
     let is_lost = |entry: &Entry| match entry.kind {
-        Kind::Restocked => is_active(Fault::RestockLost),
-        Kind::Sold => is_active(Fault::MissingOrder) && every_eighth_time(),
+        Kind::Restocked => is_active(SeededBug::RestockLost),
+        Kind::Sold => is_active(SeededBug::MissingOrder) && every_eighth_time(),
         _ => false,
     };
     if entries.last().is_some_and(is_lost) {
@@ -140,13 +140,13 @@ fn drop_last_group(mut entries: Vec<Entry>) -> Vec<Entry> {
 
 /// Reports a sale as refused, or the last line of one with another price.
 pub(crate) fn misreport(mut decision: Decision) -> Decision {
-    if is_active(Fault::MispricedLine)
+    if is_active(SeededBug::MispricedLine)
         && decision.outcome == Outcome::Sold
         && let [_, .., last] = &mut decision.entries[..]
     {
         add_a_cent(last);
     }
-    if !is_active(Fault::RefusedThenSold) || decision.outcome != Outcome::Sold || !every_eighth_time() {
+    if !is_active(SeededBug::RefusedThenSold) || decision.outcome != Outcome::Sold || !every_eighth_time() {
         return decision;
     }
     let refused = |entry: &Entry| RefusedLine {
@@ -165,7 +165,7 @@ pub(crate) fn misreport(mut decision: Decision) -> Decision {
 /// The entries as a front-end receives them.
 pub(crate) fn reorder_feed(entries: &[Entry]) -> Vec<Entry> {
     let mut received = entries.to_vec();
-    if is_active(Fault::ReorderedFeed) {
+    if is_active(SeededBug::ReorderedFeed) {
         received.reverse();
     }
     received

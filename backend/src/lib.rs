@@ -25,12 +25,12 @@ pub mod logging;
 pub mod manual;
 pub mod message;
 mod neighbours;
-mod notify;
 mod order;
 mod relay;
 pub mod service;
 pub mod settings;
 mod signals;
+mod systemd;
 #[cfg(feature = "otel")]
 mod telemetry;
 mod token;

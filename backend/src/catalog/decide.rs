@@ -261,7 +261,7 @@ impl<'a, D: DurableState> Batch<'a, D> {
 
     fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, D::Error> {
         #[cfg(feature = "fault-injection")]
-        if crate::fault_injection::is_active(crate::fault_injection::Fault::DoubleApply) {
+        if crate::fault_injection::is_active(crate::fault_injection::SeededBug::DoubleApply) {
             return Ok(InlineVec::new());
         }
         let Some(group) = self.recorded.get(&order).and_then(|&first| self.entries.get(first..)) else {

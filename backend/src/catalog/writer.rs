@@ -224,7 +224,7 @@ impl Writer {
         #[cfg(feature = "fault-injection")]
         let entries = crate::fault_injection::lose(entries);
         #[cfg(feature = "fault-injection")]
-        if crate::fault_injection::is_active(crate::fault_injection::Fault::AcknowledgedBeforeDurable) {
+        if crate::fault_injection::is_active(crate::fault_injection::SeededBug::AcknowledgedBeforeDurable) {
             return Ok(entries);
         }
         if self.store.is_shared() {

@@ -245,7 +245,7 @@ impl CacheState {
     fn apply(&mut self, entry: &Entry) {
         self.position.seq = entry.seq;
         #[cfg(feature = "fault-injection")]
-        if crate::fault_injection::is_active(crate::fault_injection::Fault::StaleCache) {
+        if crate::fault_injection::is_active(crate::fault_injection::SeededBug::StaleCache) {
             return;
         }
         if !entry.kind.changes_book() {

@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use super::authority::{AllowedHost, AllowedOrigin, Authority, Origin};
 use super::client_address::TrustedProxies;
 use super::rate_limit::{RateLimit, RateLimiter};
-use super::request::{Head, is_equal_secret, text};
+use super::request::{RequestHead, is_equal_secret, text};
 use super::{ApiError, Response, Route, headers};
 use crate::token::Token;
 
@@ -71,12 +71,12 @@ impl AccessRules {
     }
 
     /// The address of a request's client.
-    pub(super) fn client_address(&self, head: &Head) -> IpAddr {
+    pub(super) fn client_address(&self, head: &RequestHead) -> IpAddr {
         self.proxies.client_address(head.peer, &head.fields)
     }
 
     /// Whether a request has the service token; every request has it if none is configured.
-    pub(super) fn has_service_token(&self, head: &Head) -> bool {
+    pub(super) fn has_service_token(&self, head: &RequestHead) -> bool {
         let Some(token) = self.service_token.as_ref().and_then(Token::get) else {
             return true;
         };
@@ -88,7 +88,7 @@ impl AccessRules {
     }
 
     /// The response to a request that its route must not see. `route` is `None` if no route has its path and method.
-    pub(super) fn refusal(&self, head: &Head, route: Option<&Route>) -> Option<Response> {
+    pub(super) fn refusal(&self, head: &RequestHead, route: Option<&Route>) -> Option<Response> {
         // Names a host to connect to instead of one of this service; no route has the method.
         if head.method == Method::CONNECT {
             return None;
@@ -101,7 +101,7 @@ impl AccessRules {
         }
     }
 
-    fn check(&self, head: &Head, route: Option<&Route>) -> Result<(), Refusal> {
+    fn check(&self, head: &RequestHead, route: Option<&Route>) -> Result<(), Refusal> {
         self.check_hosts(head)?;
         check_hops(head)?;
         if !route.is_some_and(Route::is_for_monitors) {
@@ -115,7 +115,7 @@ impl AccessRules {
     }
 
     /// A target with an authority of its own replaces `Host` (RFC 9112, 3.2.2), which must be valid nevertheless.
-    fn check_hosts(&self, head: &Head) -> Result<(), Refusal> {
+    fn check_hosts(&self, head: &RequestHead) -> Result<(), Refusal> {
         let mut hosts = head.fields.values(&HOST);
         match (hosts.next(), hosts.next()) {
             (Some(host), None) if *host == *self.own_host => {}
@@ -140,7 +140,7 @@ impl AccessRules {
         Err(Refusal::Denied(ApiError::new(Code::Misdirected, detail)))
     }
 
-    fn check_rate(&self, head: &Head) -> Result<(), Refusal> {
+    fn check_rate(&self, head: &RequestHead) -> Result<(), Refusal> {
         let Some(limiter) = &self.rate_limiter else {
             return Ok(());
         };
@@ -151,7 +151,7 @@ impl AccessRules {
         Err(Refusal::Denied(ApiError::new(Code::TooManyRequests, detail)))
     }
 
-    fn check_service_token(&self, head: &Head) -> Result<(), Refusal> {
+    fn check_service_token(&self, head: &RequestHead) -> Result<(), Refusal> {
         if !self.needs_service_token || self.has_service_token(head) {
             return Ok(());
         }
@@ -161,7 +161,7 @@ impl AccessRules {
     }
 
     /// Refuses a change that a page of another origin asks for. Programs other than browsers send neither field.
-    fn check_origin(&self, head: &Head) -> Result<(), Refusal> {
+    fn check_origin(&self, head: &RequestHead) -> Result<(), Refusal> {
         let is_allowed = |origin: &Origin<'_>| self.origins.iter().any(|allowed| allowed.allows(origin));
         let mut has_allowed_origin = false;
         for origin in head.fields.values(&ORIGIN).map(text) {
@@ -187,7 +187,7 @@ enum Refusal {
 }
 
 /// The authority that the request is for.
-fn own_authority(head: &Head) -> Option<Authority<'_>> {
+fn own_authority(head: &RequestHead) -> Option<Authority<'_>> {
     match head.uri.authority() {
         Some(target) => Authority::parse(target.as_str()),
         None => Authority::parse(text(head.fields.get(&HOST)?)),
@@ -205,7 +205,7 @@ fn forbidden_origin() -> Refusal {
 }
 
 /// Refuses a request that has come through so many services that some of them must point at each other.
-fn check_hops(head: &Head) -> Result<(), Refusal> {
+fn check_hops(head: &RequestHead) -> Result<(), Refusal> {
     match head.hops {
         Some(hops) if hops <= limits::HOPS_MAX => Ok(()),
         Some(_) => {
@@ -221,7 +221,7 @@ fn check_hops(head: &Head) -> Result<(), Refusal> {
 }
 
 /// Whether hyper decodes the transfer encoding. It takes any list that ends with `chunked` for `chunked` alone.
-fn is_chunked_or_plain(head: &Head) -> bool {
+fn is_chunked_or_plain(head: &RequestHead) -> bool {
     let mut encodings = head.fields.values(&TRANSFER_ENCODING).map(text);
     let is_known = encodings
         .next()

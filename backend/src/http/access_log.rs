@@ -7,7 +7,7 @@ use http::{HeaderValue, Method};
 use http_body::Body as _;
 
 use super::access::AccessRules;
-use super::request::Head;
+use super::request::RequestHead;
 use super::response::WarpResponse;
 use crate::logging::ACCESS;
 
@@ -21,7 +21,7 @@ pub(super) struct AccessLog {
 
 impl AccessLog {
     /// `None` if no access log is written.
-    pub(super) fn begin(head: &Head, rules: &AccessRules) -> Option<Box<Self>> {
+    pub(super) fn begin(head: &RequestHead, rules: &AccessRules) -> Option<Box<Self>> {
         tracing::enabled!(target: ACCESS, tracing::Level::INFO).then(|| {
             Box::new(Self {
                 method: head.method.clone(),

@@ -25,7 +25,7 @@ const JSON: &str = "application/json";
 
 /// The head of a request, and the address that its connection comes from.
 #[derive(Debug)]
-pub(super) struct Head {
+pub(super) struct RequestHead {
     pub(super) method: Method,
     pub(super) uri: Uri,
     pub(super) version: Version,
@@ -41,7 +41,7 @@ pub(super) struct Head {
     pub(super) hops: Option<u32>,
 }
 
-impl Head {
+impl RequestHead {
     pub(super) fn new(parts: Parts, peer: IpAddr, body_bytes: Option<u64>) -> Self {
         let fields = RequestFields::new(parts.headers);
         let hops = fields.get(&headers::HOPS);
@@ -87,7 +87,7 @@ impl Head {
     }
 }
 
-impl CallCause for Head {
+impl CallCause for RequestHead {
     fn request_id(&self) -> &HeaderValue {
         &self.request_id
     }
@@ -107,7 +107,7 @@ impl CallCause for Head {
 pub(crate) struct Request {
     /// Of a route with parameters.
     pub(super) template: Option<Arc<str>>,
-    pub(super) head: Arc<Head>,
+    pub(super) head: Arc<RequestHead>,
     /// Whether it changes something; then its body's type is checked before the handler is called.
     pub(super) is_change: bool,
     /// Whether a monitor's request has the service token, or none is configured.

@@ -14,7 +14,7 @@ use warp::reply::Reply;
 use super::event_stream::FrameStream;
 use super::fields::Fields;
 use super::headers;
-use super::request::Head;
+use super::request::RequestHead;
 
 /// The web framework's response.
 pub(super) type WarpResponse = warp::reply::Response;
@@ -188,7 +188,7 @@ impl Response {
     /// The whole response to a request, whose id it takes over.
     pub(super) fn finish(
         mut self,
-        request: &mut Arc<Head>,
+        request: &mut Arc<RequestHead>,
         newest_seq: impl FnOnce() -> Option<Position>,
     ) -> WarpResponse {
         // A change has happened when its response is made: it is never `304` (RFC 9110, 13.1.2).

@@ -26,7 +26,7 @@ use super::access::AccessRules;
 use super::access_log::AccessLog;
 use super::health::{self, Health, HttpService};
 use super::metrics::{ConnectionMetrics, HttpMetrics, RouteMetrics};
-use super::request::Head;
+use super::request::RequestHead;
 use super::response::WarpResponse;
 use super::{ApiError, ApiResult, Request, Response, body, document, headers};
 
@@ -180,8 +180,8 @@ impl Routes {
     pub(crate) fn new<S: HttpService>(service: &Arc<S>, mut routes: Vec<Route>, mut document: OpenApi) -> Self {
         document.merge(health::Document::openapi());
         let complete = document::complete(&document, service.kind(), |path, method| {
-            let is_it = |route: &Route| *route.template == *path && route.method.as_str().eq_ignore_ascii_case(method);
-            routes.iter().any(|route| route.is_change && is_it(route))
+            let matches = |route: &Route| *route.template == *path && route.method.as_str().eq_ignore_ascii_case(method);
+            routes.iter().any(|route| route.is_change && matches(route))
         });
         let service = Arc::clone(service) as Arc<dyn HttpService>;
         let metrics = Arc::<HttpMetrics>::default();
@@ -241,14 +241,14 @@ impl Routes {
             .collect()
     }
 
-    fn find(&self, head: &Head) -> Option<&Endpoint> {
+    fn find(&self, head: &RequestHead) -> Option<&Endpoint> {
         let path = head.uri.path();
         let mut endpoints = self.endpoints.iter();
         endpoints.find(|endpoint| endpoint.route.allows(&head.method) && endpoint.route.matches(path))
     }
 
     /// No route has this path, or none with that method.
-    fn no_route(&self, head: &Head) -> Response {
+    fn no_route(&self, head: &RequestHead) -> Response {
         // The target of `CONNECT` is an authority, not a path: it is not allowed anywhere.
         let is_allowed_nowhere = head.method == Method::CONNECT;
         let routes = self.endpoints.iter().map(|endpoint| &endpoint.route);
@@ -288,13 +288,13 @@ impl Dispatcher {
         head: Parts,
         body_bytes: Option<u64>,
     ) -> impl Filter<Extract = (WarpResponse,), Error = Rejection, Future: Send> + Clone + Send + Sync + use<> {
-        let (dispatcher, head) = (Arc::clone(self), Arc::new(Head::new(head, self.peer, body_bytes)));
+        let (dispatcher, head) = (Arc::clone(self), Arc::new(RequestHead::new(head, self.peer, body_bytes)));
         warp::body::stream().then(move |chunks| Arc::clone(&dispatcher).dispatch(Arc::clone(&head), chunks))
     }
 
     /// Every connection has room for this future as long as it is open, and moves it with each request. So what a response
     /// from memory does not need is on the heap.
-    async fn dispatch<S, B, E>(self: Arc<Self>, mut head: Arc<Head>, chunks: S) -> WarpResponse
+    async fn dispatch<S, B, E>(self: Arc<Self>, mut head: Arc<RequestHead>, chunks: S) -> WarpResponse
     where
         S: Stream<Item = Result<B, E>>,
         B: Buf,
@@ -328,7 +328,7 @@ impl Dispatcher {
     }
 
     /// The response of a rule or of a cache; else the route whose handler must be called.
-    fn respond_at_once<'a>(&self, found: Option<&'a Endpoint>, head: &Arc<Head>) -> Result<Response, &'a Route> {
+    fn respond_at_once<'a>(&self, found: Option<&'a Endpoint>, head: &Arc<RequestHead>) -> Result<Response, &'a Route> {
         let route = found.map(|endpoint| &endpoint.route);
         if let Some(refusal) = self.rules.refusal(head, route) {
             return Ok(refusal);
@@ -343,7 +343,7 @@ impl Dispatcher {
     }
 
     /// Reads the body and calls the handler.
-    async fn handle<S, B, E>(&self, route: &Route, head: &Arc<Head>, chunks: S) -> Response
+    async fn handle<S, B, E>(&self, route: &Route, head: &Arc<RequestHead>, chunks: S) -> Response
     where
         S: Stream<Item = Result<B, E>>,
         B: Buf,
@@ -366,7 +366,7 @@ impl Dispatcher {
     }
 
     /// The request for the handler, unless it is not one for any handler.
-    fn request(&self, route: &Route, head: &Arc<Head>, body: Result<Bytes, ApiError>) -> Result<Request, ApiError> {
+    fn request(&self, route: &Route, head: &Arc<RequestHead>, body: Result<Bytes, ApiError>) -> Result<Request, ApiError> {
         let mut request = Request {
             template: route.has_parameters.then(|| Arc::clone(&route.template)),
             is_change: route.is_change,
@@ -381,7 +381,7 @@ impl Dispatcher {
 }
 
 /// Begins the span of a request, if spans are recorded: not of what monitors ask.
-fn begin_span(metrics: &RouteMetrics, head: &mut Arc<Head>) -> Option<Box<dyn Span>> {
+fn begin_span(metrics: &RouteMetrics, head: &mut Arc<RequestHead>) -> Option<Box<dyn Span>> {
     let tracer = trace::tracer().filter(|_| metrics.is_activity())?;
     let cause = head.fields.get(&headers::TRACEPARENT).cloned();
     let span = tracer.begin(SpanKind::Server, metrics.route(), cause.as_slice());
@@ -392,7 +392,7 @@ fn begin_span(metrics: &RouteMetrics, head: &mut Arc<Head>) -> Option<Box<dyn Sp
     Some(span)
 }
 
-async fn answer(route: &Route, head: &Arc<Head>, handled: Handled) -> ApiResult {
+async fn answer(route: &Route, head: &Arc<RequestHead>, handled: Handled) -> ApiResult {
     let handled = caused_by(Arc::clone(head) as Arc<dyn CallCause>, handled);
     AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| {
         PANICS.failed(format_args!("{route:?}, request {:?}", head.request_id));

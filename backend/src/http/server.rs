@@ -26,7 +26,7 @@ use super::connection::serve_connection;
 use super::metrics::ConnectionMetrics;
 use super::response::WarpResponse;
 use super::route::Dispatcher;
-use super::threads::{ConnectionThreads, Counted};
+use super::threads::{ConnectionThreads, ConnectionCount};
 use super::timer::ConnectionTimer;
 use super::{AccessRules, Routes, Tls};
 
@@ -144,8 +144,8 @@ pub(crate) async fn run(
             let (timer, (_stop, stopped)) = (ConnectionTimer::default(), oneshot::channel());
             let tls = tls.as_ref().map(Tls::acceptor);
             let thread = threads.idlest();
-            let (stream, counted) = (stream.into_std(), thread.counted());
-            let serving = serve_on_this_thread(stream, tls, service, timer.clone(), stopped, counted);
+            let (stream, count) = (stream.into_std(), thread.count_connection());
+            let serving = serve_on_this_thread(stream, tls, service, timer.clone(), stopped, count);
             let handle = connections.spawn_on(serving, thread.runtime());
             going_on.insert(handle.id(), Connection { timer, _stop });
             metrics.accepted.add(1);
@@ -179,7 +179,7 @@ async fn serve_on_this_thread<S>(
     service: S,
     timer: ConnectionTimer,
     stopped: oneshot::Receiver<Infallible>,
-    _counted: Counted,
+    _count: ConnectionCount,
 ) where
     S: Service<Request<Incoming>, Response = WarpResponse, Error = Infallible>,
 {

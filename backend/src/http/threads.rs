@@ -30,7 +30,7 @@ pub(super) struct ConnectionThread {
 
 /// Counts a connection until it is dropped.
 #[derive(Debug)]
-pub(super) struct Counted(#[expect(dead_code, reason = "counted while it exists")] Arc<()>);
+pub(super) struct ConnectionCount(#[expect(dead_code, reason = "counted while it exists")] Arc<()>);
 
 impl ConnectionThreads {
     /// Those of the current runtime alone.
@@ -100,8 +100,8 @@ impl ConnectionThread {
     }
 
     /// Counts one more connection.
-    pub(super) fn counted(&self) -> Counted {
-        Counted(Arc::clone(&self.connections))
+    pub(super) fn count_connection(&self) -> ConnectionCount {
+        ConnectionCount(Arc::clone(&self.connections))
     }
 
     fn count(&self) -> usize {
@@ -117,7 +117,7 @@ mod tests {
     async fn connections_are_spread_evenly_and_the_current_thread_has_the_first() {
         let threads = ConnectionThreads::start(3).unwrap();
         let id = |thread: &ConnectionThread| thread.runtime().id();
-        let open = |_| (id(threads.idlest()), threads.idlest().counted());
+        let open = |_| (id(threads.idlest()), threads.idlest().count_connection());
         let mut connections: Vec<_> = (0..6).map(open).collect();
         let (first, again) = connections.split_at(3);
         assert_eq!(first[0].0, Handle::current().id());

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::client::{CatalogUpdate, Follower, Freshness, PlacedOrder};
+use common::client::{CatalogUpdate, Follower, Freshness, Orders, PlacedOrder, RemoteCatalog, RemoteOrders};
 use common::wire::{
     BatchProblem, BatchReceipt, BookAction, BookChanges, Hello, Order, OrderLine, OrderLines, OrderResult, Receipt,
     StockChange,
@@ -12,6 +12,7 @@ use common::{Code, Deadline, Entry, ItemNumber, OrderId, Position, Quantity};
 
 use super::*;
 use crate::fixture::{endpoint, item};
+use crate::settings::AdminToken;
 
 #[test]
 fn a_clock_before_1970_is_refused_at_the_start() {
@@ -20,16 +21,16 @@ fn a_clock_before_1970_is_refused_at_the_start() {
     assert!(matches!(refused, Err(Error::Clock)));
 }
 
-/// What calls a catalog and an order service.
+/// Clients of a catalog and an order service.
 struct Clients {
     name: &'static str,
     catalog: Arc<dyn Catalog>,
     orders: Arc<dyn Orders>,
 }
 
-/// A catalog and an order service over a CSV store, and their clients in the process and over HTTP.
+/// A catalog and an order service over a CSV store, with clients in the process and over HTTP.
 struct Shop {
-    services: Vec<Service>,
+    services: Vec<RunningService>,
     clients: [Clients; 2],
     _folder: tempfile::TempDir,
 }
@@ -47,11 +48,11 @@ impl Shop {
             server: settings.server.clone(),
             callers: settings.callers.clone(),
         };
-        let (catalog, service) = Service::open_catalog(&args, &shared).await.unwrap();
+        let (catalog, service) = RunningService::open_catalog(&args, &shared).await.unwrap();
         let local: Arc<dyn Catalog> = catalog.local(service);
         let remote = RemoteCatalog::new(endpoint(&catalog.url()));
         let remote = Arc::new(remote.with_shopkeeper_token(shared.shopkeeper.source()));
-        let open_order = |catalog| Service::open_order(&settings.server, &settings.callers, catalog, &shared);
+        let open_order = |catalog| RunningService::open_order(&settings.server, &settings.callers, catalog, &shared);
         let (order, service) = open_order(Arc::clone(&local)).unwrap();
         let (remote_order, _) = open_order(Arc::clone(&remote) as Arc<dyn Catalog>).unwrap();
         let clients = [
@@ -264,7 +265,7 @@ async fn a_purchase_a_change_and_their_reads_are_answered_alike_in_the_process_a
     shop.stop().await;
 }
 
-/// Polls a future so many times, each time when it is woken, and drops it; its output if it ends before.
+/// Polls a future at most `times` times, each time when it is woken, then drops it. Returns its output if it completed.
 async fn poll_times<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut polled = 0;
@@ -279,7 +280,7 @@ async fn poll_times<T>(times: usize, future: impl Future<Output = T>) -> Option<
     .await
 }
 
-/// The number of entries that decided an order, once there are any.
+/// Waits for the decision of an order, and returns the number of its entries.
 async fn entries_of(clients: &Clients, order: OrderId) -> usize {
     let find = async {
         loop {
@@ -372,7 +373,7 @@ async fn a_call_at_its_deadline_has_an_unknown_outcome_and_a_closed_catalog_chan
         resent: false,
         deadline,
     };
-    // Behind so many others it is not decided before its call ends.
+    // Behind 4,000 other sales it is not decided before its call ends.
     let other = |_| common::wire::Sale {
         id: OrderId::generate(),
         lines: order(&[2]).lines,
@@ -398,7 +399,7 @@ async fn a_call_at_its_deadline_has_an_unknown_outcome_and_a_closed_catalog_chan
     shop.stop().await;
 }
 
-/// The entries that a follower got, in order.
+/// The `seq` of each entry that a follower received, in order.
 #[derive(Default)]
 struct Recorder(Mutex<Vec<u64>>);
 

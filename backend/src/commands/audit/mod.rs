@@ -69,7 +69,7 @@ fn audit_once(url: &store::Url) -> Result<AuditReport, store::Error> {
         edits,
     } = inspection;
     let mut verifier = Verifier::new(state.head);
-    if replay(&mut verifier, &*store, state.head)? {
+    if check_ledger(&mut verifier, &*store, state.head)? {
         verifier.check_end(&state.books, state.head);
     }
     for Difference { location, file, ledger } in edits {
@@ -81,7 +81,7 @@ fn audit_once(url: &store::Url) -> Result<AuditReport, store::Error> {
 }
 
 /// Replays the ledger up to the head found first: other processes may append meanwhile. `false` if it cannot be read so far.
-fn replay(verifier: &mut Verifier, store: &dyn Store, head: Seq) -> Result<bool, store::Error> {
+fn check_ledger(verifier: &mut Verifier, store: &dyn Store, head: Seq) -> Result<bool, store::Error> {
     let progress = Progress::counting("auditing entries", head.0);
     let mut last = Seq::ZERO;
     while last < head {

@@ -2,7 +2,7 @@
 //!
 //! After every batch the copy is a whole store, whatever is killed then. It must never hold entries of two histories.
 
-mod copy;
+mod backup_store;
 mod source;
 
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ use common::backoff::Backoff;
 use common::{Entry, Incident, Seq};
 use serde_json::{Value, json};
 
-use self::copy::Copy;
-use self::source::{Origin, Source};
+use self::backup_store::BackupStore;
+use self::source::{SourceState, Source};
 use super::output::{or_incomplete, tell};
 use crate::settings::{AdminToken, ServiceToken};
 use crate::signals::Signals;
@@ -57,7 +57,7 @@ pub struct Backup {
 
 /// Why a step failed.
 #[derive(Debug)]
-enum Fault {
+enum CopyError {
     /// It may succeed later.
     Transient(anyhow::Error),
     Permanent(anyhow::Error),
@@ -93,7 +93,7 @@ impl Backup {
 
     async fn copy(&self, source: Source) -> Result<ExitCode> {
         let mut signals = Signals::listen()?;
-        let copy = Copy::open(&self.to)?;
+        let copy = BackupStore::open(&self.to)?;
         source.observe(copy.position());
         let tokens = source.tokens();
         let mut copying = Copying {
@@ -104,18 +104,18 @@ impl Backup {
             copy,
             copied: 0,
             source_head: Seq::ZERO,
-            must_compare: true,
+            must_reread_last: true,
             told: None,
         };
         let ending = tokio::select! {
             ending = copying.run() => ending?,
             () = signals.wait_for_stop(|| tokens.reload()) => Ending::Stopped,
         };
-        copying.copy.close()?;
+        copying.target.close()?;
         if ending == Ending::Stopped && !self.follow {
             bail!(
                 "stopped before the end, at the entry {}; run the same command again to go on",
-                copying.copy.head()
+                copying.target.head()
             );
         }
         copying.tell(if self.follow { "stopped" } else { "complete" })?;
@@ -127,13 +127,13 @@ impl Backup {
 struct Copying<'a> {
     options: &'a Backup,
     source: Source,
-    copy: Copy,
+    target: BackupStore,
     /// Entries copied by this process.
     copied: u64,
     /// The last entry of the shop, as far as it is known.
     source_head: Seq,
     /// Whether the entry that was copied last must be read again and compared: on a new connection.
-    must_compare: bool,
+    must_reread_last: bool,
     /// When a line was printed, and for which entry.
     told: Option<(Instant, Seq)>,
     reading: Incident,
@@ -158,13 +158,13 @@ impl Copying<'_> {
                         tokio::time::sleep(POLL_INTERVAL).await;
                     }
                 }
-                Err(Fault::Permanent(error)) => return Err(error),
-                Err(Fault::Transient(error)) => {
+                Err(CopyError::Permanent(error)) => return Err(error),
+                Err(CopyError::Transient(error)) => {
                     let may_wait = |since: Instant| since.elapsed() < RETRY_MAX;
                     if !self.options.follow && !last_success.is_some_and(may_wait) {
                         return Err(error);
                     }
-                    self.must_compare = true;
+                    self.must_reread_last = true;
                     tokio::time::sleep(backoff.next_delay()).await;
                 }
             }
@@ -172,56 +172,56 @@ impl Copying<'_> {
     }
 
     /// Copies the next batch, if there are new entries. Returns whether the shop had no more.
-    async fn step(&mut self) -> Result<bool, Fault> {
+    async fn step(&mut self) -> Result<bool, CopyError> {
         let read = self.read().await;
-        if let Err(Fault::Transient(error)) = &read {
+        if let Err(CopyError::Transient(error)) = &read {
             self.reading.failed(error);
         }
         let read = read?;
         self.reading.recovered();
-        let Some((origin, entries)) = read else {
+        let Some((state, entries)) = read else {
             return Ok(true);
         };
         let count = entries.len() as u64;
-        let written = self.copy.note(origin.history).and_then(|()| self.copy.append(entries));
+        let written = self.target.note(state.history).and_then(|()| self.target.append(entries));
         match written {
             Ok(()) => self.writing.recovered(),
             Err(
                 error @ (store::Error::Full { .. } | store::Error::Unavailable { .. } | store::Error::ReadOnly { .. }),
             ) => {
                 self.writing.failed(&error);
-                return Err(Fault::Transient(error.into()));
+                return Err(CopyError::Transient(error.into()));
             }
             Err(store::Error::Conflict) => {
                 let to = &self.options.to;
                 let why =
                     anyhow!("{to} was changed by another program, or its database lost entries; nothing was copied");
-                return Err(Fault::Permanent(why));
+                return Err(CopyError::Permanent(why));
             }
-            Err(error) => return Err(Fault::Permanent(error.into())),
+            Err(error) => return Err(CopyError::Permanent(error.into())),
         }
         self.copied += count;
-        Ok(self.copy.head() >= self.source_head)
+        Ok(self.target.head() >= self.source_head)
     }
 
     /// Reads the next entries of the history that the copy has, at most a batch; `None` if there are none.
-    async fn read(&mut self) -> Result<Option<(Origin, Vec<Entry>)>, Fault> {
-        let origin = self.identify().await?;
-        let head = self.copy.head();
-        self.source_head = origin.head;
-        if origin.head == head && !self.must_compare {
+    async fn read(&mut self) -> Result<Option<(SourceState, Vec<Entry>)>, CopyError> {
+        let state = self.identify().await?;
+        let head = self.target.head();
+        self.source_head = state.head;
+        if state.head == head && !self.must_reread_last {
             return Ok(None);
         }
         let mut entries: Vec<Entry> = Vec::new();
         loop {
             // Every page begins with an entry that is there already, so that two histories are never joined.
-            let last = entries.last().or(self.copy.last());
+            let last = entries.last().or(self.target.last());
             let page = self
                 .source
                 .page(last.map_or(Seq::ZERO, |last| Seq(last.seq.0.saturating_sub(1))))
                 .await?;
-            if page.epoch != origin.history.epoch {
-                return Err(Fault::Transient(anyhow!("the history of its store is being replaced")));
+            if page.epoch != state.history.epoch {
+                return Err(CopyError::Transient(anyhow!("the history of its store is being replaced")));
             }
             let mut page_entries = page.entries.into_iter();
             if let Some(last) = last {
@@ -240,28 +240,28 @@ impl Copying<'_> {
         }
         // The history was the same from before the first page until after the last one.
         self.identify().await?;
-        self.must_compare = false;
-        Ok(Some((origin, entries)))
+        self.must_reread_last = false;
+        Ok(Some((state, entries)))
     }
 
     /// Asks which history the shop has, which must be the one that the copy is of.
-    async fn identify(&self) -> Result<Origin, Fault> {
-        let (origin, to) = (self.source.identify().await?, &self.options.to);
-        let (url, found) = (self.source.url(), origin.history.store);
-        let why = match self.copy.noted() {
-            _ if self.copy.id() == Some(found) => anyhow!("{to} is the store of the shop at {url} itself"),
+    async fn identify(&self) -> Result<SourceState, CopyError> {
+        let (state, to) = (self.source.identify().await?, &self.options.to);
+        let (url, found) = (self.source.url(), state.history.store);
+        let why = match self.target.noted() {
+            _ if self.target.id() == Some(found) => anyhow!("{to} is the store of the shop at {url} itself"),
             Some(noted) if noted.store != found => anyhow!(
                 "the shop at {url} has the store {found}, and {to} is a copy of the store {}; back up into a new store",
                 noted.store
             ),
-            _ => return Ok(origin),
+            _ => return Ok(state),
         };
-        Err(Fault::Permanent(why))
+        Err(CopyError::Permanent(why))
     }
 
-    fn another_history(&self, seq: Seq, is_there: bool, head: Seq) -> Fault {
+    fn another_history(&self, seq: Seq, is_there: bool, head: Seq) -> CopyError {
         let (url, to) = (self.source.url(), &self.options.to);
-        Fault::Permanent(match is_there {
+        CopyError::Permanent(match is_there {
             true => anyhow!(
                 "the entry {seq} of the shop at {url} is another one than in {to}: one of the two is of another history; \
                  back up into a new store"
@@ -275,7 +275,7 @@ impl Copying<'_> {
 
     /// Prints a line when the copy has caught up for the first time, and later if something was copied since the last one.
     fn tell_sometimes(&mut self) -> Result<()> {
-        let (now, head) = (Instant::now(), self.copy.head());
+        let (now, head) = (Instant::now(), self.target.head());
         let is_due = |(at, seq): (Instant, Seq)| seq != head && now.saturating_duration_since(at) >= STATUS_INTERVAL;
         if self.told.is_none_or(is_due) {
             self.tell("following")?;
@@ -285,13 +285,13 @@ impl Copying<'_> {
     }
 
     fn tell(&self, verdict: &str) -> Result<()> {
-        let (url, to, copied, head) = (self.source.url(), &self.options.to, self.copied, self.copy.head());
+        let (url, to, copied, head) = (self.source.url(), &self.options.to, self.copied, self.target.head());
         let lag = self.source_head.distance_from(head);
         tell(&match self.options.json {
             true => {
-                let source = self.copy.noted().map(|history| history.store);
+                let source = self.target.noted().map(|history| history.store);
                 let result: Value = json!({
-                    "verdict": verdict, "from": url, "source": source, "to": to.to_string(), "store": self.copy.id(),
+                    "verdict": verdict, "from": url, "source": source, "to": to.to_string(), "store": self.target.id(),
                     "copied": copied, "head": head, "lag": lag,
                 });
                 result.to_string()

@@ -7,14 +7,14 @@ use common::client::{self, ServiceEndpoint, ShopClient};
 use common::wire::{LedgerPage, ServiceKind};
 use common::{Code, Position, Seq, limits};
 
-use super::copy::History;
-use super::{Backup, Fault};
+use super::backup_store::History;
+use super::{Backup, CopyError};
 use crate::commands::source::endpoint;
 use crate::token::Token;
 
 /// A history, and its last entry as far as the shop knows it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Origin {
+pub(super) struct SourceState {
     pub(super) history: History,
     pub(super) head: Seq,
 }
@@ -74,38 +74,38 @@ impl Source {
     }
 
     /// Asks which store the shop has.
-    pub(super) async fn identify(&self) -> Result<Origin, Fault> {
-        let liveness = self.shop.liveness().await.map_err(|error| self.fault(error))?;
+    pub(super) async fn identify(&self) -> Result<SourceState, CopyError> {
+        let liveness = self.shop.liveness().await.map_err(|error| self.copy_error(error))?;
         if liveness.service == ServiceKind::Order {
             let why = "is the order service; give the address of a front-end or of a catalog";
-            return Err(Fault::Permanent(anyhow!("{} {why}", self.url())));
+            return Err(CopyError::Permanent(anyhow!("{} {why}", self.url())));
         }
         let Some(store) = liveness.store else {
             let why = "has not reached its store yet";
-            return Err(Fault::Transient(anyhow!("{} {why}", self.url())));
+            return Err(CopyError::Transient(anyhow!("{} {why}", self.url())));
         };
         let epoch = liveness.epoch;
-        Ok(Origin {
+        Ok(SourceState {
             history: History { store, epoch },
             head: liveness.head.unwrap_or(Seq::ZERO),
         })
     }
 
     /// A page of the ledger.
-    pub(super) async fn page(&self, after: Seq) -> Result<LedgerPage, Fault> {
+    pub(super) async fn page(&self, after: Seq) -> Result<LedgerPage, CopyError> {
         let response = self.shop.ledger(after, limits::LEDGER_PAGE_MAX).await;
         let page = response.and_then(|response| response.parse());
-        page.map_err(|error| self.fault(error))
+        page.map_err(|error| self.copy_error(error))
     }
 
-    fn fault(&self, error: client::Error) -> Fault {
+    fn copy_error(&self, error: client::Error) -> CopyError {
         let client::Error::Problem(problem) = error else {
-            return Fault::Transient(error.into());
+            return CopyError::Transient(error.into());
         };
         let why = anyhow!("{} answers: {problem}", self.url());
         match problem.code {
-            Code::Unauthorized | Code::NotFound | Code::Misdirected | Code::InvalidRequest => Fault::Permanent(why),
-            _ => Fault::Transient(why),
+            Code::Unauthorized | Code::NotFound | Code::Misdirected | Code::InvalidRequest => CopyError::Permanent(why),
+            _ => CopyError::Transient(why),
         }
     }
 }

@@ -164,11 +164,11 @@ fn batches(before: &StoreState, entries: &[Entry], keep_stock: bool) -> Vec<Book
             None => entry.item.to_string().len(),
         };
         let separated = size + 1;
-        let has_room = batches.last().is_some_and(|batch| {
+        let has_capacity = batches.last().is_some_and(|batch| {
             let count = batch.set.len() + batch.withdraw.len();
             count < limits::GROUP_LINES_MAX.into() && bytes + separated <= limits::BATCH_BODY_BYTES_MAX
         });
-        if !has_room {
+        if !has_capacity {
             batches.push(BooksBody::default());
             bytes = FRAME_BYTES;
         }

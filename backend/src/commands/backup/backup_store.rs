@@ -23,7 +23,7 @@ pub(super) struct History {
 }
 
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(super) struct BackupStore {
     store: Box<dyn Store>,
     /// Its own id; `None` while it is not a whole store.
     id: Option<StoreId>,
@@ -35,7 +35,7 @@ pub(super) struct Copy {
     undescribed: Option<BTreeMap<ItemNumber, BookState>>,
 }
 
-impl Copy {
+impl BackupStore {
     /// Opens and locks the copy, or creates it.
     pub(super) fn open(url: &store::Url) -> Result<Self, store::Error> {
         let store = store::open(url, EditPolicy::Refuse)?;
