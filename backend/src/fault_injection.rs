@@ -59,7 +59,11 @@ fn every_eighth_time() -> bool {
 
 /// The stock on which a decision is based; `durable` is the stock before the batch.
 pub(crate) fn stock_before(stock: Stock, durable: Stock) -> Stock {
-    if is_active(SeededBug::LostUpdate) { durable } else { stock }
+    if is_active(SeededBug::LostUpdate) {
+        durable
+    } else {
+        stock
+    }
 }
 
 /// The stock after a sale of more than there was.

@@ -64,7 +64,7 @@ impl Error {
 #[derive(Debug)]
 pub struct RunningServices {
     /// In start order: dependencies first.
-    services: Vec<Service>,
+    services: Vec<RunningService>,
     discovery_file: Option<PathBuf>,
     shared: Shared,
     _watch: Option<AbortOnDropHandle<()>>,

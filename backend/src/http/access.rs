@@ -1,5 +1,4 @@
-//! Which requests a service answers: rules for hosts, for callers without the service token, for pages of other origins,
-//! and for the rate of each client.
+//! The rules by which a service refuses requests: hosts, rates, the service token, loops, and pages of other origins.
 //!
 //! A browser sends requests to a service on loopback on behalf of any page. A page of another origin is recognized by
 //! `Origin` and `Sec-Fetch-Site`; a page whose own host name was made to resolve to this machine (DNS rebinding), by
@@ -16,7 +15,9 @@ use ipnet::IpNet;
 use super::authority::{AllowedHost, AllowedOrigin, Authority, Origin};
 use super::client_address::TrustedProxies;
 use super::rate_limit::{RateLimit, RateLimiter};
-use super::request::{RequestHead, is_equal_secret, text};
+use super::request::is_equal_secret;
+use super::request_fields::text;
+use super::request_head::RequestHead;
 use super::{ApiError, Response, Route, headers};
 use crate::token::Token;
 
@@ -25,7 +26,7 @@ use crate::token::Token;
 pub(crate) struct AccessRules {
     /// `None` accepts every host.
     hosts: Option<Vec<AllowedHost>>,
-    /// The address of the service as most requests name it, which need not be parsed.
+    /// The service's address as most requests name it: an equal `Host` needs no parsing.
     own_host: Box<str>,
     origins: Vec<AllowedOrigin>,
     service_token: Option<Token>,
@@ -36,8 +37,8 @@ pub(crate) struct AccessRules {
 }
 
 impl AccessRules {
-    /// The rules of a service that listens at `address`. Only on loopback are hosts restricted: to the names of loopback,
-    /// the address itself and `hosts`.
+    /// The rules of a service that listens at `address`. A service on loopback accepts only the names of loopback, the
+    /// address itself and `hosts`; any other service accepts every host.
     pub(crate) fn new(address: SocketAddr, hosts: &[AllowedHost], origins: &[AllowedOrigin]) -> Self {
         let own = match address.ip() {
             IpAddr::V4(ip) => ip.to_string(),
@@ -62,7 +63,7 @@ impl AccessRules {
         self
     }
 
-    /// Recognizes other services by a token; `is_needed` refuses requests without it on all routes but the monitors'.
+    /// Recognizes other services by a token. `is_needed` refuses requests without it on all routes except the monitors'.
     #[must_use]
     pub(crate) fn with_service_token(mut self, token: Token, is_needed: bool) -> Self {
         self.needs_service_token = is_needed;
@@ -87,9 +88,10 @@ impl AccessRules {
         is_right && given.next().is_none()
     }
 
-    /// The response to a request that its route must not see. `route` is `None` if no route has its path and method.
+    /// The response to a request that must not reach its route; `None` if it may. `route` is `None` if no route has the path
+    /// and method.
     pub(super) fn refusal(&self, head: &RequestHead, route: Option<&Route>) -> Option<Response> {
-        // Names a host to connect to instead of one of this service; no route has the method.
+        // The target of `CONNECT` is another host. No route has this method, so the request gets 405 later.
         if head.method == Method::CONNECT {
             return None;
         }
@@ -104,17 +106,17 @@ impl AccessRules {
     fn check(&self, head: &RequestHead, route: Option<&Route>) -> Result<(), Refusal> {
         self.check_hosts(head)?;
         check_hops(head)?;
-        if !route.is_some_and(Route::is_for_monitors) {
+        if !route.is_some_and(|route| route.is_for_monitors) {
             self.check_rate(head)?;
             self.check_service_token(head)?;
         }
-        if route.is_some_and(Route::is_change) {
+        if route.is_some_and(|route| route.is_change) {
             self.check_origin(head)?;
         }
         Ok(())
     }
 
-    /// A target with an authority of its own replaces `Host` (RFC 9112, 3.2.2), which must be valid nevertheless.
+    /// The authority of an absolute target replaces `Host` (RFC 9112, 3.2.2), which must be valid all the same.
     fn check_hosts(&self, head: &RequestHead) -> Result<(), Refusal> {
         let mut hosts = head.fields.values(&HOST);
         match (hosts.next(), hosts.next()) {
@@ -160,7 +162,7 @@ impl AccessRules {
         Err(Refusal::Denied(ApiError::new(Code::Unauthorized, detail)))
     }
 
-    /// Refuses a change that a page of another origin asks for. Programs other than browsers send neither field.
+    /// Refuses a change from a page of another origin. Only browsers send `Origin` and `Sec-Fetch-Site`.
     fn check_origin(&self, head: &RequestHead) -> Result<(), Refusal> {
         let is_allowed = |origin: &Origin<'_>| self.origins.iter().any(|allowed| allowed.allows(origin));
         let mut has_allowed_origin = false;
@@ -181,12 +183,12 @@ impl AccessRules {
 
 /// Why a request is refused.
 enum Refusal {
-    /// The connection is closed, because the client's idea of the message may differ from the server's.
+    /// The response closes the connection: client and server may disagree about where the message ends.
     Malformed(ApiError),
     Denied(ApiError),
 }
 
-/// The authority that the request is for.
+/// The authority of the target, else that of `Host`.
 fn own_authority(head: &RequestHead) -> Option<Authority<'_>> {
     match head.uri.authority() {
         Some(target) => Authority::parse(target.as_str()),
@@ -204,7 +206,7 @@ fn forbidden_origin() -> Refusal {
     Refusal::Denied(ApiError::new(Code::ForbiddenOrigin, detail))
 }
 
-/// Refuses a request that has come through so many services that some of them must point at each other.
+/// Refuses a request that came through more than [`limits::HOPS_MAX`] services, which must form a loop.
 fn check_hops(head: &RequestHead) -> Result<(), Refusal> {
     match head.hops {
         Some(hops) if hops <= limits::HOPS_MAX => Ok(()),
@@ -220,7 +222,7 @@ fn check_hops(head: &RequestHead) -> Result<(), Refusal> {
     }
 }
 
-/// Whether hyper decodes the transfer encoding. It takes any list that ends with `chunked` for `chunked` alone.
+/// Whether the body has no transfer encoding or `chunked` alone. hyper takes any list that ends with `chunked` for that.
 fn is_chunked_or_plain(head: &RequestHead) -> bool {
     let mut encodings = head.fields.values(&TRANSFER_ENCODING).map(text);
     let is_known = encodings

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method};
 use http_body::Body as _;
 
 use super::access::AccessRules;
-use super::request::RequestHead;
+use super::request_head::RequestHead;
 use super::response::WarpResponse;
 use crate::logging::ACCESS;
 

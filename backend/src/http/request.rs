@@ -1,116 +1,35 @@
-//! A request as handlers see it: parts are parsed when a handler reads them.
+//! A request as handlers see it. Each part is parsed when a handler reads it.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::client::{CallCause, CatalogUpdate, Freshness};
-use common::if_match::names_tag;
+use common::client::{CatalogUpdate, Freshness};
 use common::wire::{BookChanges, FastJson};
 use common::{Code, Deadline, IfMatch, IfNoneMatch, OrderId, Position, Timestamp};
+use http::HeaderValue;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
-use http::request::Parts;
-use http::{HeaderValue, Method, Uri, Version};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
-use super::request_fields::RequestFields;
-use super::{ApiError, headers, request_id};
+use super::request_fields::text;
+use super::request_head::RequestHead;
+use super::{ApiError, headers};
 
 /// The media type of bodies.
 const JSON: &str = "application/json";
 
-/// The head of a request, and the address that its connection comes from.
-#[derive(Debug)]
-pub(super) struct RequestHead {
-    pub(super) method: Method,
-    pub(super) uri: Uri,
-    pub(super) version: Version,
-    pub(super) fields: RequestFields,
-    pub(super) peer: IpAddr,
-    /// The length of the body that follows, in bytes; `None` if it is not known before its end.
-    pub(super) body_bytes: Option<u64>,
-    /// The client's `X-Request-Id`, or a new one.
-    pub(super) request_id: HeaderValue,
-    /// The `traceparent` of the span that is recorded of the request; `None` if none is.
-    pub(super) traceparent: Option<HeaderValue>,
-    /// How many services the request came through; `None` if the field is not valid.
-    pub(super) hops: Option<u32>,
-}
-
-impl RequestHead {
-    pub(super) fn new(parts: Parts, peer: IpAddr, body_bytes: Option<u64>) -> Self {
-        let fields = RequestFields::new(parts.headers);
-        let hops = fields.get(&headers::HOPS);
-        Self {
-            request_id: request_id::of(fields.get(&headers::REQUEST_ID)),
-            traceparent: None,
-            hops: hops.map_or(Some(0), |hops| hops.to_str().ok()?.parse().ok()),
-            method: parts.method,
-            uri: parts.uri,
-            version: parts.version,
-            fields,
-            peer,
-            body_bytes,
-        }
-    }
-
-    /// Whether a body follows that is not empty.
-    pub(super) fn has_body(&self) -> bool {
-        self.body_bytes != Some(0)
-    }
-
-    /// The id for the response. It is moved where the request is needed no longer: cloning it allocates.
-    pub(super) fn take_request_id(self: &mut Arc<Self>) -> HeaderValue {
-        match Arc::get_mut(self) {
-            Some(head) => std::mem::replace(&mut head.request_id, const { HeaderValue::from_static("-") }),
-            None => self.request_id.clone(),
-        }
-    }
-
-    /// Whether `If-None-Match` names the tag of a position.
-    pub(super) fn has_etag(&self, position: Position) -> bool {
-        let mut lists = self.fields.values(&IF_NONE_MATCH).map(text).peekable();
-        lists.peek().is_some()
-            && headers::entity_tag(position).is_some_and(|tag| lists.any(|list| names_tag(list, &tag)))
-    }
-
-    /// Whether `Bookstore-Seq` names a later position.
-    pub(super) fn knows_newer(&self, position: Position) -> bool {
-        let known = self.fields.get(&headers::SEQ).map(text);
-        known
-            .and_then(|known| known.parse::<Position>().ok())
-            .is_some_and(|known| known > position)
-    }
-}
-
-impl CallCause for RequestHead {
-    fn request_id(&self) -> &HeaderValue {
-        &self.request_id
-    }
-
-    fn traceparent(&self) -> Option<&HeaderValue> {
-        let own = self.traceparent.as_ref();
-        own.or_else(|| self.fields.get(&headers::TRACEPARENT))
-    }
-
-    fn hops(&self) -> u32 {
-        self.hops.unwrap_or_default()
-    }
-}
-
 /// A request that matched a route.
 #[derive(Debug)]
 pub(crate) struct Request {
-    /// Of a route with parameters.
+    /// The route's path template; `None` if that has no parameters.
     pub(super) template: Option<Arc<str>>,
     pub(super) head: Arc<RequestHead>,
-    /// Whether it changes something; then its body's type is checked before the handler is called.
+    /// Whether the route changes something; then the body's type is checked before the handler is called.
     pub(super) is_change: bool,
-    /// Whether a monitor's request has the service token, or none is configured.
+    /// Whether a request on a monitors' route has the service token, or no token is configured.
     pub(super) is_from_service: bool,
     pub(super) body: Result<Bytes, ApiError>,
 }
@@ -130,7 +49,7 @@ impl Request {
         parse(name, &self.path_param(name)?)
     }
 
-    /// The query as it was sent.
+    /// The query, still percent-encoded.
     pub(crate) fn raw_query(&self) -> &str {
         self.head.uri.query().unwrap_or_default()
     }
@@ -165,7 +84,7 @@ impl Request {
         }
     }
 
-    /// Whether it certainly has no body.
+    /// Whether it has no body; `false` if reading the body failed.
     pub(crate) fn is_bodiless(&self) -> bool {
         self.body.as_ref().is_ok_and(Bytes::is_empty)
     }
@@ -174,12 +93,12 @@ impl Request {
         Ok(!self.bytes()?.is_empty())
     }
 
-    /// The body, read as JSON; an error if it is not a JSON object, larger than the route allows, or of another type.
+    /// The body as JSON; an error if it is not a JSON object, is larger than the route allows, or has another media type.
     pub(crate) fn json<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
         self.json_by(|body| serde_json::from_slice(body).map_err(|error| error.to_string()))
     }
 
-    /// The same through [`FastJson`], for the bodies of purchases.
+    /// The body as JSON like [`Self::json`], through [`FastJson`]: for the bodies of purchases.
     pub(crate) fn fast_json<T: FastJson>(&mut self) -> Result<T, ApiError> {
         self.json_by(T::from_json)
     }
@@ -192,14 +111,14 @@ impl Request {
         if body.is_empty() {
             return Err(ApiError::invalid("The request needs a JSON body."));
         }
-        // An array would pass for a struct with its fields in order.
+        // serde would accept an array as a struct with its fields in order.
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err(ApiError::invalid("The body: expected a JSON object."));
         }
         read(&body).map_err(|why| ApiError::invalid(format!("The body: {why}.")))
     }
 
-    /// The body, read as JSON; the default if it is empty.
+    /// The body as JSON; the default if it is empty.
     pub(crate) fn json_or_default<T: DeserializeOwned + Default>(&mut self) -> Result<T, ApiError> {
         if self.has_body()? {
             self.json()
@@ -215,7 +134,7 @@ impl Request {
     /// No `Content-Type` means JSON.
     fn check_content_type(&self) -> Result<(), ApiError> {
         let is_json = |value: &HeaderValue| {
-            // Most requests have exactly this text.
+            // Most requests have exactly this text, which needs no parsing.
             *value == JSON
                 || text(value)
                     .split(';')
@@ -229,7 +148,7 @@ impl Request {
         Err(ApiError::new(Code::UnsupportedMediaType, detail))
     }
 
-    /// What a change must satisfy even if its handler does not read the body.
+    /// Checks the body of a change, even if the handler does not read it.
     pub(super) fn check_change(&mut self) -> Result<(), ApiError> {
         if self.is_change {
             self.bytes()?;
@@ -238,7 +157,7 @@ impl Request {
         Ok(())
     }
 
-    /// A compressed body is refused; it would be read as if it were not compressed.
+    /// Refuses a compressed body, which would be parsed as if it were plain.
     pub(super) fn check_content_encoding(&self) -> Result<(), ApiError> {
         if !self.head.has_body() {
             return Ok(());
@@ -261,19 +180,19 @@ impl Request {
         parse("Idempotency-Key", key.to_str().unwrap_or_default()).map(Some)
     }
 
-    /// `Bookstore-Deadline`: the last moment at which the purchase or the change may happen.
+    /// `Bookstore-Deadline`: the latest time at which the purchase or change may be done.
     pub(crate) fn deadline(&self) -> Result<Option<Deadline>, ApiError> {
         let deadline = self.header(&headers::DEADLINE);
         deadline.map(|text| parse("Bookstore-Deadline", text)).transpose()
     }
 
-    /// `If-Match`: the states in which a change may be done; an error if it is neither `*` nor a list of entity tags.
+    /// `If-Match`: the entity tags for which a change is done; an error if it is neither `*` nor a list of entity tags.
     pub(crate) fn if_match(&self) -> Result<Option<IfMatch>, ApiError> {
         let list = self.list(&IF_MATCH);
         list.map(|list| parse("If-Match", &list)).transpose()
     }
 
-    /// A list that may stand in several fields; `None` if none is given.
+    /// A list field, joined if it has several lines; `None` if the field is missing.
     fn list(&self, name: &HeaderName) -> Option<String> {
         let fields = self.head.fields.values(name);
         let lists: Vec<&str> = fields.map(text).collect();
@@ -293,7 +212,7 @@ impl Request {
         })
     }
 
-    /// How fresh the response must be: `Bookstore-Seq`, and `Cache-Control: no-cache`.
+    /// `Bookstore-Seq` and `Cache-Control: no-cache`: how fresh the response must be.
     pub(crate) fn freshness(&self) -> Result<Freshness, ApiError> {
         let min_seq = self.header(&headers::SEQ).map(|seq| parse("Bookstore-Seq", seq));
         let confirm_head = self.header(&CACHE_CONTROL).is_some_and(|directives| {
@@ -340,11 +259,6 @@ impl Request {
     fn header(&self, name: &HeaderName) -> Option<&str> {
         self.head.fields.get(name).map(text)
     }
-}
-
-/// The value as text; empty if it is not ASCII.
-pub(super) fn text(value: &HeaderValue) -> &str {
-    value.to_str().unwrap_or_default()
 }
 
 /// Compares secrets of the same length in constant time.

@@ -33,6 +33,11 @@ impl RequestFields {
     }
 }
 
+/// The value as text; empty if it is not ASCII.
+pub(super) fn text(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or_default()
+}
+
 /// A bit that few other names have.
 fn bit(name: &HeaderName) -> u64 {
     let name = name.as_str().as_bytes();

@@ -14,7 +14,7 @@ use warp::reply::Reply;
 use super::event_stream::FrameStream;
 use super::fields::Fields;
 use super::headers;
-use super::request::RequestHead;
+use super::request_head::RequestHead;
 
 /// The web framework's response.
 pub(super) type WarpResponse = warp::reply::Response;

@@ -23,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
 use super::connection::serve_connection;
+use super::dispatcher::Dispatcher;
 use super::metrics::ConnectionMetrics;
 use super::response::WarpResponse;
-use super::route::Dispatcher;
-use super::threads::{ConnectionThreads, ConnectionCount};
+use super::threads::{ConnectionCount, ConnectionThreads};
 use super::timer::ConnectionTimer;
 use super::{AccessRules, Routes, Tls};
 

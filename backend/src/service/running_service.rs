@@ -38,7 +38,10 @@ pub(super) struct RunningService {
 }
 
 impl RunningService {
-    pub(super) async fn open_catalog(args: &CatalogArgs, shared: &Shared) -> Result<(Self, Arc<CatalogService>), Error> {
+    pub(super) async fn open_catalog(
+        args: &CatalogArgs,
+        shared: &Shared,
+    ) -> Result<(Self, Arc<CatalogService>), Error> {
         let server = &args.server;
         let address = server.inherited.address(ServiceKind::Catalog, server.listen);
         args.callers.check(ServiceKind::Catalog, address)?;

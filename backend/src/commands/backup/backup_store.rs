@@ -1,4 +1,4 @@
-//! The copy: a store with an id of its own, which notes of which history it is a copy.
+//! The store that a backup writes. It has an id of its own and records the history that it is a copy of.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use rules::BookState;
 
 use crate::store::{self, EditPolicy, Store, StoreState};
 
-/// The name of the blob that notes the history.
-const NOTE: &str = "source";
-/// A checkpoint is written after so many entries.
+/// The name of the blob that records the history.
+const HISTORY_BLOB: &str = "source";
+/// The number of entries between two checkpoints.
 const CHECKPOINT_ENTRIES: u64 = 250_000;
-/// Entries read at once.
+/// The number of entries read at once.
 const PAGE_ENTRIES: usize = 10_000;
 
-/// A history of a store.
+/// The history of a store: its id and its epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct History {
     pub(super) store: StoreId,
@@ -25,18 +25,18 @@ pub(super) struct History {
 #[derive(Debug)]
 pub(super) struct BackupStore {
     store: Box<dyn Store>,
-    /// Its own id; `None` while it is not a whole store.
+    /// The id of this store; `None` while it is incomplete.
     id: Option<StoreId>,
-    noted: Option<History>,
+    history: Option<History>,
     last: Option<Entry>,
     checkpoint: Seq,
-    /// The books as the entries so far leave them, as long as they do not describe all of them: a ledger that began in
-    /// format 1 describes its books only where it was upgraded, and no store can be loaded before.
+    /// The books after the last entry, while some lack a description: a ledger that began in format 1 describes its books only
+    /// at its upgrade, and no store can be loaded before that.
     undescribed: Option<BTreeMap<ItemNumber, BookState>>,
 }
 
 impl BackupStore {
-    /// Opens and locks the copy, or creates it.
+    /// Opens or creates the store, and locks it against other backups.
     pub(super) fn open(url: &store::Url) -> Result<Self, store::Error> {
         let store = store::open(url, EditPolicy::Refuse)?;
         store.claim()?;
@@ -51,11 +51,11 @@ impl BackupStore {
             Seq::ZERO => None,
             head => store.read(Seq(head.0.saturating_sub(1)), 1)?.into_iter().next(),
         };
-        let noted = store.get_blob(NOTE)?.as_deref().and_then(parse_note);
+        let history = store.get_blob(HISTORY_BLOB)?.as_deref().and_then(parse_history);
         Ok(Self {
             store,
             id,
-            noted,
+            history,
             last,
             checkpoint: head,
             undescribed,
@@ -66,9 +66,9 @@ impl BackupStore {
         self.id
     }
 
-    /// The history that it is a copy of.
-    pub(super) fn noted(&self) -> Option<History> {
-        self.noted
+    /// The history that this store is a copy of; `None` if none is recorded.
+    pub(super) fn history(&self) -> Option<History> {
+        self.history
     }
 
     pub(super) fn last(&self) -> Option<&Entry> {
@@ -79,25 +79,27 @@ impl BackupStore {
         self.last().map_or(Seq::ZERO, |last| last.seq)
     }
 
-    /// The last entry, in the history that it is a copy of.
+    /// The position of the last entry in the source's history.
     pub(super) fn position(&self) -> Position {
         Position {
-            epoch: self.noted.map_or(Epoch::FIRST, |history| history.epoch),
+            epoch: self.history.map_or(Epoch::FIRST, |history| history.epoch),
             seq: self.head(),
         }
     }
 
-    /// Notes the history that it is a copy of.
-    pub(super) fn note(&mut self, history: History) -> Result<(), store::Error> {
-        if self.noted != Some(history) {
+    /// Records the history that this store is a copy of. A crash may lose the record or bring back an older one: then the
+    /// comparison of the last entry alone protects the store from another history, and the next batch records it again.
+    pub(super) fn set_history(&mut self, history: History) -> Result<(), store::Error> {
+        if self.history != Some(history) {
             let History { store, epoch } = history;
-            self.store.put_blob(NOTE, format!("{store} {}\n", epoch.0).as_bytes())?;
-            self.noted = Some(history);
+            self.store
+                .put_blob(HISTORY_BLOB, format!("{store} {}\n", epoch.0).as_bytes())?;
+            self.history = Some(history);
         }
         Ok(())
     }
 
-    /// Appends whole groups, durably and unchanged.
+    /// Appends complete groups, durably and unchanged.
     pub(super) fn append(&mut self, entries: Vec<Entry>) -> Result<(), store::Error> {
         let head = self.head();
         let is_format_1 = |first: &Entry| first.kind == Kind::Set && first.description.is_none();
@@ -115,11 +117,11 @@ impl BackupStore {
         self.store.restore(head, &entries)?;
         entries.iter().for_each(|entry| apply(books, entry));
         self.last = entries.into_iter().next_back().or(self.last.take());
-        self.end_restore()
+        self.complete_restore()
     }
 
-    /// Makes it a whole store, if the entries describe all books by now.
-    fn end_restore(&mut self) -> Result<(), store::Error> {
+    /// Completes the store if every book has a description by now.
+    fn complete_restore(&mut self) -> Result<(), store::Error> {
         let books = self.undescribed.iter().flatten();
         let books: Option<Vec<Book>> = books.map(|(item, book)| described(*item, book)).collect();
         let Some(books) = books.filter(|books| !books.is_empty()) else {
@@ -131,7 +133,7 @@ impl BackupStore {
         Ok(())
     }
 
-    /// Saves the books, so that the next start is quick.
+    /// Writes a checkpoint, so that the next start is quick.
     fn write_checkpoint(&mut self) -> Result<(), store::Error> {
         let StoreState { books, head, .. } = self.store.load()?;
         match self.store.checkpoint(&books, head) {
@@ -142,7 +144,7 @@ impl BackupStore {
         Ok(())
     }
 
-    /// Ends the copying.
+    /// Writes a last checkpoint if entries were appended since the previous one.
     pub(super) fn close(&mut self) -> Result<(), store::Error> {
         match self.undescribed {
             None if self.head() > self.checkpoint => self.write_checkpoint(),
@@ -151,8 +153,8 @@ impl BackupStore {
     }
 }
 
-fn parse_note(note: &[u8]) -> Option<History> {
-    let (store, epoch) = str::from_utf8(note).ok()?.trim_end().split_once(' ')?;
+fn parse_history(blob: &[u8]) -> Option<History> {
+    let (store, epoch) = str::from_utf8(blob).ok()?.trim_end().split_once(' ')?;
     Some(History {
         store: store.parse().ok()?,
         epoch: epoch.parse().map(Epoch).ok()?,

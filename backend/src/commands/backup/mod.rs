@@ -1,6 +1,7 @@
-//! `bookstored backup`: copies the ledger of a running shop into a store of any engine, and stays behind it if wanted.
+//! `bookstored backup`: copies the ledger of a running shop into a store of any engine, and keeps following it with
+//! `--follow`.
 //!
-//! After every batch the copy is a whole store, whatever is killed then. It must never hold entries of two histories.
+//! After every batch the copy is a complete store, whichever process is killed. It must never hold entries of two histories.
 
 mod backup_store;
 mod source;
@@ -16,7 +17,7 @@ use common::{Entry, Incident, Seq};
 use serde_json::{Value, json};
 
 use self::backup_store::BackupStore;
-use self::source::{SourceState, Source};
+use self::source::{Source, SourceState};
 use super::output::{or_incomplete, tell};
 use crate::settings::{AdminToken, ServiceToken};
 use crate::signals::Signals;
@@ -24,11 +25,11 @@ use crate::store;
 
 /// Entries that are appended as one durable batch, and those of the page that completes it.
 const BATCH_ENTRIES: usize = 20_000;
-/// How often a shop without new entries is asked for some.
+/// The delay between two polls of a shop without new entries.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// How long a backup that does not follow tries again after a failure.
+/// How long a backup without `--follow` retries after its last successful step.
 const RETRY_MAX: Duration = Duration::from_secs(30);
-/// The shortest time between two lines of a backup that follows.
+/// The shortest time between two status lines with `--follow`.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// `bookstored backup`.
@@ -58,7 +59,7 @@ pub struct Backup {
 /// Why a step failed.
 #[derive(Debug)]
 enum CopyError {
-    /// It may succeed later.
+    /// A retry may succeed.
     Transient(anyhow::Error),
     Permanent(anyhow::Error),
 }
@@ -67,12 +68,12 @@ enum CopyError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     CaughtUp,
-    /// By a signal.
+    /// A signal arrived.
     Stopped,
 }
 
 impl Backup {
-    /// Whether it runs until it is stopped.
+    /// Whether it runs until a signal stops it.
     pub(super) fn follows(&self) -> bool {
         self.follow
     }
@@ -93,19 +94,19 @@ impl Backup {
 
     async fn copy(&self, source: Source) -> Result<ExitCode> {
         let mut signals = Signals::listen()?;
-        let copy = BackupStore::open(&self.to)?;
-        source.observe(copy.position());
+        let target = BackupStore::open(&self.to)?;
+        source.observe(target.position());
         let tokens = source.tokens();
         let mut copying = Copying {
             reading: Incident::new("the shop cannot be read"),
             writing: Incident::new("the copy cannot be written"),
             options: self,
             source,
-            copy,
+            target,
             copied: 0,
             source_head: Seq::ZERO,
             must_reread_last: true,
-            told: None,
+            last_status: None,
         };
         let ending = tokio::select! {
             ending = copying.run() => ending?,
@@ -130,18 +131,18 @@ struct Copying<'a> {
     target: BackupStore,
     /// Entries copied by this process.
     copied: u64,
-    /// The last entry of the shop, as far as it is known.
+    /// The newest head of the shop that was read.
     source_head: Seq,
-    /// Whether the entry that was copied last must be read again and compared: on a new connection.
+    /// Whether the target's last entry must be read again and compared: at the start and after each failure.
     must_reread_last: bool,
-    /// When a line was printed, and for which entry.
-    told: Option<(Instant, Seq)>,
+    /// The time and the head of the last status line.
+    last_status: Option<(Instant, Seq)>,
     reading: Incident,
     writing: Incident,
 }
 
 impl Copying<'_> {
-    /// Copies until the shop has no more entries, or without end. Dropping the future loses nothing.
+    /// Copies until the target has caught up, or for ever with `--follow`. Dropping the future loses nothing.
     async fn run(&mut self) -> Result<Ending> {
         let mut backoff = Backoff::RECONNECT;
         let mut last_success = None;
@@ -154,7 +155,7 @@ impl Copying<'_> {
                         return Ok(Ending::CaughtUp);
                     }
                     if is_caught_up {
-                        self.tell_sometimes()?;
+                        self.report_progress()?;
                         tokio::time::sleep(POLL_INTERVAL).await;
                     }
                 }
@@ -171,7 +172,7 @@ impl Copying<'_> {
         }
     }
 
-    /// Copies the next batch, if there are new entries. Returns whether the shop had no more.
+    /// Copies the next batch, if there are new entries. Returns whether the target has caught up.
     async fn step(&mut self) -> Result<bool, CopyError> {
         let read = self.read().await;
         if let Err(CopyError::Transient(error)) = &read {
@@ -183,7 +184,10 @@ impl Copying<'_> {
             return Ok(true);
         };
         let count = entries.len() as u64;
-        let written = self.target.note(state.history).and_then(|()| self.target.append(entries));
+        let written = self
+            .target
+            .set_history(state.history)
+            .and_then(|()| self.target.append(entries));
         match written {
             Ok(()) => self.writing.recovered(),
             Err(
@@ -204,7 +208,7 @@ impl Copying<'_> {
         Ok(self.target.head() >= self.source_head)
     }
 
-    /// Reads the next entries of the history that the copy has, at most a batch; `None` if there are none.
+    /// Reads the next batch of entries; `None` if there are none.
     async fn read(&mut self) -> Result<Option<(SourceState, Vec<Entry>)>, CopyError> {
         let state = self.identify().await?;
         let head = self.target.head();
@@ -214,14 +218,16 @@ impl Copying<'_> {
         }
         let mut entries: Vec<Entry> = Vec::new();
         loop {
-            // Every page begins with an entry that is there already, so that two histories are never joined.
+            // Every page begins with an entry that was read before, so that two histories are never joined.
             let last = entries.last().or(self.target.last());
             let page = self
                 .source
                 .page(last.map_or(Seq::ZERO, |last| Seq(last.seq.0.saturating_sub(1))))
                 .await?;
             if page.epoch != state.history.epoch {
-                return Err(CopyError::Transient(anyhow!("the history of its store is being replaced")));
+                return Err(CopyError::Transient(anyhow!(
+                    "the history of its store is being replaced"
+                )));
             }
             let mut page_entries = page.entries.into_iter();
             if let Some(last) = last {
@@ -238,30 +244,30 @@ impl Copying<'_> {
                 break;
             }
         }
-        // The history was the same from before the first page until after the last one.
+        // Check that the history did not change while the pages were read.
         self.identify().await?;
         self.must_reread_last = false;
         Ok(Some((state, entries)))
     }
 
-    /// Asks which history the shop has, which must be the one that the copy is of.
+    /// Reads the shop's state; an error if the target is a copy of another store.
     async fn identify(&self) -> Result<SourceState, CopyError> {
         let (state, to) = (self.source.identify().await?, &self.options.to);
         let (url, found) = (self.source.url(), state.history.store);
-        let why = match self.target.noted() {
+        let why = match self.target.history() {
             _ if self.target.id() == Some(found) => anyhow!("{to} is the store of the shop at {url} itself"),
-            Some(noted) if noted.store != found => anyhow!(
+            Some(copied) if copied.store != found => anyhow!(
                 "the shop at {url} has the store {found}, and {to} is a copy of the store {}; back up into a new store",
-                noted.store
+                copied.store
             ),
             _ => return Ok(state),
         };
         Err(CopyError::Permanent(why))
     }
 
-    fn another_history(&self, seq: Seq, is_there: bool, head: Seq) -> CopyError {
+    fn another_history(&self, seq: Seq, has_entry: bool, head: Seq) -> CopyError {
         let (url, to) = (self.source.url(), &self.options.to);
-        CopyError::Permanent(match is_there {
+        CopyError::Permanent(match has_entry {
             true => anyhow!(
                 "the entry {seq} of the shop at {url} is another one than in {to}: one of the two is of another history; \
                  back up into a new store"
@@ -273,13 +279,14 @@ impl Copying<'_> {
         })
     }
 
-    /// Prints a line when the copy has caught up for the first time, and later if something was copied since the last one.
-    fn tell_sometimes(&mut self) -> Result<()> {
+    /// Prints a status line when the target has first caught up, and then after new entries, at most every
+    /// [`STATUS_INTERVAL`].
+    fn report_progress(&mut self) -> Result<()> {
         let (now, head) = (Instant::now(), self.target.head());
         let is_due = |(at, seq): (Instant, Seq)| seq != head && now.saturating_duration_since(at) >= STATUS_INTERVAL;
-        if self.told.is_none_or(is_due) {
+        if self.last_status.is_none_or(is_due) {
             self.tell("following")?;
-            self.told = Some((now, head));
+            self.last_status = Some((now, head));
         }
         Ok(())
     }
@@ -289,7 +296,7 @@ impl Copying<'_> {
         let lag = self.source_head.distance_from(head);
         tell(&match self.options.json {
             true => {
-                let source = self.target.noted().map(|history| history.store);
+                let source = self.target.history().map(|history| history.store);
                 let result: Value = json!({
                     "verdict": verdict, "from": url, "source": source, "to": to.to_string(), "store": self.target.id(),
                     "copied": copied, "head": head, "lag": lag,

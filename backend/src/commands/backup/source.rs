@@ -12,7 +12,7 @@ use super::{Backup, CopyError};
 use crate::commands::source::endpoint;
 use crate::token::Token;
 
-/// A history, and its last entry as far as the shop knows it.
+/// The history of the shop's store, and its head as far as the shop knows it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SourceState {
     pub(super) history: History,
@@ -25,7 +25,7 @@ pub(super) struct Source {
     tokens: Arc<Tokens>,
 }
 
-/// The tokens by which the shop answers.
+/// The tokens that the shop requires.
 #[derive(Debug)]
 pub(super) struct Tokens {
     endpoint: ServiceEndpoint,
@@ -35,7 +35,7 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// Reads the files again.
+    /// Reads the token files again.
     pub(super) fn reload(&self) {
         self.service.reload();
         self.admin.reload();
@@ -68,12 +68,12 @@ impl Source {
         Arc::clone(&self.tokens)
     }
 
-    /// Makes the shop answer from this position or a later one, if its store has it.
+    /// Reads the shop at this position or a later one, if its store has it.
     pub(super) fn observe(&self, position: Position) {
         self.shop.observe_seq(position);
     }
 
-    /// Asks which store the shop has.
+    /// Reads which store and history the shop has.
     pub(super) async fn identify(&self) -> Result<SourceState, CopyError> {
         let liveness = self.shop.liveness().await.map_err(|error| self.copy_error(error))?;
         if liveness.service == ServiceKind::Order {
@@ -91,7 +91,7 @@ impl Source {
         })
     }
 
-    /// A page of the ledger.
+    /// Reads a page of the ledger.
     pub(super) async fn page(&self, after: Seq) -> Result<LedgerPage, CopyError> {
         let response = self.shop.ledger(after, limits::LEDGER_PAGE_MAX).await;
         let page = response.and_then(|response| response.parse());

@@ -1,10 +1,10 @@
-//! What the operations of a document refer to: header fields of requests and responses, problems, security schemes. Each is
-//! defined here once; a document has those that it uses.
+//! The components that operations refer to: header fields of requests and responses, problems, security schemes. A document
+//! contains the components that it uses.
+
+use std::collections::BTreeMap;
 
 use common::{Code, Problem, limits};
 use serde_json::{Map, Value, json};
-
-use super::codes_of;
 
 /// A position in the ledger: `SEQ`, or `SEQ.N` after the store's history was replaced N times.
 const POSITION: &str = r"^[0-9]{1,19}(\.[1-9][0-9]{0,18})?$";
@@ -150,7 +150,7 @@ impl Components {
         names.into_iter().map(&mut reference).collect()
     }
 
-    /// A reference to the response with that status, from 400 up.
+    /// A reference to [`Self::problem_response`].
     pub(super) fn problem(&mut self, status: &str) -> Value {
         let name = format!("Problem{status}");
         if !self.responses.contains_key(&name) {
@@ -160,11 +160,11 @@ impl Components {
         json!({"$ref": format!("#/components/responses/{name}")})
     }
 
-    /// That response.
+    /// The response with that status, from 400 up.
     pub(super) fn problem_response(&mut self, status: &str) -> Value {
         let codes = codes_of(status);
         if codes.is_empty() {
-            // The connection answers a message that it cannot parse, and closes.
+            // The connection's own response to a message that it cannot parse has no body.
             return json!({"description": "The message cannot be processed"});
         }
         let example =
@@ -210,4 +210,10 @@ impl Components {
             components["securitySchemes"] = self.security.into();
         }
     }
+}
+
+/// The problem codes with that status, by name.
+fn codes_of(status: &str) -> BTreeMap<&'static str, Code> {
+    let codes = Code::ALL.into_iter().filter(|code| code.status().to_string() == status);
+    codes.map(|code| (code.as_str(), code)).collect()
 }
