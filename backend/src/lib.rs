@@ -7,9 +7,10 @@ pub mod cli;
 #[cfg(feature = "commands")]
 pub mod commands;
 pub mod config;
-mod continued;
 pub mod daemon;
+mod dependencies;
 mod descriptors;
+mod detach_on_drop;
 pub mod discovery;
 #[cfg(feature = "fault-injection")]
 mod fault_injection;
@@ -19,14 +20,12 @@ pub mod frontend;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod http;
+mod in_process;
 mod listeners;
-mod local;
 pub mod logging;
 pub mod manual;
 pub mod message;
-mod neighbours;
 mod order;
-mod relay;
 pub mod service;
 pub mod settings;
 mod signals;
@@ -34,6 +33,7 @@ mod systemd;
 #[cfg(feature = "otel")]
 mod telemetry;
 mod token;
+mod upstream_problem;
 
 pub use descriptors::raise_limit as raise_limit_of_open_files;
 pub use http::client_network;

@@ -41,7 +41,7 @@ fn index_decisions(store: &dyn Store, mut index: DecisionIndex, state: &State) -
         if page.is_empty() {
             break;
         }
-        // Another catalog may have appended since `load`; the ledger's thread applies those entries to the books too.
+        // Another catalog may have appended since `load`; the ledger thread applies those entries to the books too.
         for mut entry in page.into_iter().take_while(|entry| entry.seq <= head) {
             state.share_texts(&mut entry);
             index.push(entry);

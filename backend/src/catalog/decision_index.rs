@@ -282,8 +282,8 @@ impl DecisionIndex {
         let Some(block) = self.blocks.last_mut() else { return };
         block.range = *block.range.start()..=seq;
         if let Some(order) = order {
-            let is_it = |&first: &ShortSeq| first == short(seq);
-            if let Ok(slot) = self.by_order.find_entry(self.hasher.hash_one(Some(order)), is_it) {
+            let matches = |&first: &ShortSeq| first == short(seq);
+            if let Ok(slot) = self.by_order.find_entry(self.hasher.hash_one(Some(order)), matches) {
                 slot.remove();
             }
             block.orders.add(order);

@@ -29,9 +29,9 @@ impl Error {
     pub(super) const CONTENDED: Self = Self::Busy("Other catalogs keep changing the ledger; try again.");
     /// The process lacks something that it may have later, such as a file descriptor.
     pub(super) const UNAVAILABLE: Self = Self::Busy("The store is not available; nothing was changed; try again.");
-    /// The queue of the ledger's thread is full.
+    /// The queue of the ledger thread is full.
     pub(super) const QUEUE_FULL: Self = Self::Busy("Too many changes are waiting; try again.");
-    /// The ledger's thread has ended.
+    /// The ledger thread has ended.
     pub(super) const STOPPING: Self = Self::Busy("The catalog is stopping.");
 }
 

@@ -53,7 +53,7 @@ pub(super) fn open(
 impl Reader {
     async fn next(&mut self) -> Option<Frame> {
         let (store, position) = (self.store, self.position);
-        // Fails when the ledger's thread has ended; no entry follows then.
+        // Fails when the ledger thread has ended; no entry follows then.
         let end = self.end.wait_for(|end| end.head > position || end.store != store);
         end.await.ok()?;
         let page = self.catalog.ledger_page(position.seq, limits::LEDGER_PAGE_MAX).await;

@@ -1,4 +1,4 @@
-//! The readers in this process that follow the ledger: they get the entries themselves, on the ledger's thread, before the
+//! The readers in this process that follow the ledger: they get the entries themselves, on the ledger thread, before the
 //! jobs that appended them are answered.
 
 use std::fmt;
@@ -18,7 +18,7 @@ pub(super) struct Followers(Mutex<List>);
 #[derive(Default)]
 struct List {
     followers: Vec<Arc<dyn Follower>>,
-    /// Whether the ledger's thread has ended.
+    /// Whether the ledger thread has ended.
     is_closed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The jobs of the ledger's thread. Each kind carries the sender of its own kind of reply, so that a sale can only be
+//! The jobs of the ledger thread. Each kind carries the sender of its own kind of reply, so that a sale can only be
 //! answered with decisions and a change only with books.
 
 use common::client::traced_cause;
@@ -9,7 +9,7 @@ use http::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::decide::{Batch, CatalogUpdate, DurableState, Verdict};
+use super::decide::{CatalogUpdate, DecisionBatch, DurableState, Verdict};
 use super::error::Error;
 use super::metrics::{RefusalReason, Tally};
 use super::state::State;
@@ -29,7 +29,7 @@ pub(super) struct UpdateDecision {
 /// Where the reply to a job goes. Dropped unsent if the outcome is unknown.
 pub(super) type Reply<T> = reply::Reply<Result<T, Error>>;
 
-/// A request to the ledger's thread.
+/// A request to the ledger thread.
 #[derive(Debug)]
 pub(super) enum Job {
     Sell(Pending<Vec<Sale>, InlineVec<Verdict>, Decisions>),
@@ -116,7 +116,7 @@ impl Job {
     }
 
     /// Decides the job as a part of a batch.
-    pub(super) fn decide<D: DurableState>(&mut self, batch: &mut Batch<'_, D>) -> Result<(), D::Error> {
+    pub(super) fn decide<D: DurableState>(&mut self, batch: &mut DecisionBatch<'_, D>) -> Result<(), D::Error> {
         match self {
             Self::Sell(pending) => {
                 let sales = pending.request.iter();
@@ -207,7 +207,10 @@ impl reply::Answer for Answer {
 }
 
 /// Decides jobs together, at one moment; the entries are to be appended.
-pub(super) fn decide<D: DurableState>(jobs: &mut [Job], mut batch: Batch<'_, D>) -> Result<Vec<Entry>, D::Error> {
+pub(super) fn decide<D: DurableState>(
+    jobs: &mut [Job],
+    mut batch: DecisionBatch<'_, D>,
+) -> Result<Vec<Entry>, D::Error> {
     for job in jobs {
         job.decide(&mut batch)?;
     }
@@ -216,7 +219,7 @@ pub(super) fn decide<D: DurableState>(jobs: &mut [Job], mut batch: Batch<'_, D>)
 
 /// Whether the lack of room has left all sales of a job undecided.
 fn is_out_of_room(verdicts: &[Verdict]) -> bool {
-    !verdicts.is_empty() && verdicts.iter().all(|verdict| *verdict == Verdict::NoRoom)
+    !verdicts.is_empty() && verdicts.iter().all(|verdict| *verdict == Verdict::DiskFull)
 }
 
 fn decision(sale: &Sale, verdict: Verdict) -> Decision {
@@ -237,7 +240,7 @@ fn decision(sale: &Sale, verdict: Verdict) -> Decision {
         Verdict::RefusedUnrecorded(lines) => decision.refused = lines,
         Verdict::KeyReused => decision.outcome = Outcome::KeyReused,
         Verdict::TooManyRefusals => decision.outcome = Outcome::TooManyRefusals,
-        Verdict::NoRoom => decision.outcome = Outcome::StorageFull,
+        Verdict::DiskFull => decision.outcome = Outcome::StorageFull,
         // The last two are verdicts on changes: a sale has no precondition, and cannot raise a stock.
         Verdict::Expired | Verdict::PreconditionFailed | Verdict::OutOfRange => decision.outcome = Outcome::Expired,
     }

@@ -1,4 +1,4 @@
-//! What a catalog measures. The ledger's thread records once a batch.
+//! What a catalog measures. The ledger thread records once a batch.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -78,7 +78,7 @@ impl Tally {
             }
             Verdict::KeyReused => self.refuse(RefusalReason::KeyReused, 1),
             Verdict::TooManyRefusals => self.refuse(RefusalReason::TooManyRefusals, 1),
-            Verdict::NoRoom => self.refuse(RefusalReason::StorageFull, 1),
+            Verdict::DiskFull => self.refuse(RefusalReason::StorageFull, 1),
             Verdict::Expired | Verdict::PreconditionFailed | Verdict::OutOfRange => {
                 self.refuse(RefusalReason::Expired, 1);
             }
@@ -117,7 +117,7 @@ pub(super) struct CatalogMetrics {
     refusals: [Counter; RefusalReason::ALL.len()],
     pub(super) conflicts: Counter,
     pub(super) appends: Histogram,
-    /// Of the queue of the ledger's thread.
+    /// Of the queue of the ledger thread.
     pub(super) batches: BatchMetrics,
     /// 0 until it is known.
     ledger_bytes: AtomicU64,

@@ -1,6 +1,6 @@
 //! The catalog service: books, topics, search, stock, and the ledger, which is the only commit point of the bookstore.
 //!
-//! One thread writes (module `writer`): it decides a batch on durable state, appends it, publishes it to the readers and only
+//! One thread writes (module `ledger_thread`): it decides a batch on durable state, appends it, publishes it to the readers and only
 //! then answers. A read waits for the store only where it asks for a confirmed state, an old entry, or an order that memory
 //! does not hold.
 
@@ -12,25 +12,25 @@ mod error;
 mod feed;
 mod filter;
 mod followers;
-mod foreign_appends;
+mod in_process;
+mod initial_catalog;
 mod job;
-mod ledger;
-mod local;
+mod ledger_handle;
+mod ledger_thread;
 mod metrics;
 mod queue;
 mod refusal_limit;
 mod routes;
 pub mod search_index;
-mod seed;
 mod service;
 pub mod state;
+mod store_monitor;
 mod store_status;
 mod update_answer;
-mod writer;
 
 pub use catalog_diff::CatalogDiff;
 pub use decide::{CatalogUpdate, Verdict};
 pub use error::Error;
+pub use initial_catalog::InitialCatalog;
 pub(crate) use routes::routes;
-pub use seed::InitialCatalog;
 pub use service::CatalogService;

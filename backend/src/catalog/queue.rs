@@ -1,4 +1,4 @@
-//! The queue of jobs for the ledger's thread, bounded by their lines: a job is one purchase or a batch of a thousand.
+//! The queue of jobs for the ledger thread, bounded by their lines: a job is one purchase or a batch of a thousand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -101,8 +101,8 @@ impl Queue {
         if waiting == 0 {
             self.clock.start();
         }
-        let has_room = waiting < QUEUE_LINES_MAX && !self.pace.is_too_slow_for(waiting / APPEND_LINES_MAX);
-        let pushed = match has_room || lines == 0 {
+        let has_capacity = waiting < QUEUE_LINES_MAX && !self.pace.is_too_slow_for(waiting / APPEND_LINES_MAX);
+        let pushed = match has_capacity || lines == 0 {
             true => self.jobs.send(job).map_err(|_| Error::STOPPING),
             false => {
                 self.metrics.batches.rejected.add(1);

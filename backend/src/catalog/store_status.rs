@@ -89,7 +89,7 @@ impl StoreStatus {
     }
 
     /// Whether an append runs for too long. Then nothing that is handed in now is decided soon.
-    pub(super) fn is_stalled(&self) -> bool {
+    pub(super) fn check_stall(&self) -> bool {
         let began = self.lock().append_began;
         let is_stalled = began.is_some_and(|began| began.elapsed() > APPEND_TIMEOUT);
         if is_stalled && self.health() == Some(StoreHealth::Ok) {

@@ -7,7 +7,7 @@ use common::{Code, Entry, ItemNumber, OrderId, Problem, Reason, limits};
 use super::Error;
 use super::decide::Verdict;
 use super::job::UpdateDecision;
-use crate::relay::unknown_item;
+use crate::upstream_problem::unknown_item;
 
 /// The answer that a decision means. `item` is the book of a change of one book.
 pub(super) fn answer(id: OrderId, item: Option<ItemNumber>, decision: UpdateDecision) -> UpdateAnswer {
@@ -47,7 +47,7 @@ fn problem(id: OrderId, item: Option<ItemNumber>, verdict: &Verdict) -> Problem 
                 "Too many changes are being refused; this one was not decided, and nothing was changed. Try again.";
             Problem::new(Code::Unavailable, detail)
         }
-        Verdict::NoRoom => Error::Full.into(),
+        Verdict::DiskFull => Error::Full.into(),
         Verdict::OutOfRange => {
             let detail = format!("A stock is at most {} copies; this would be more.", limits::STOCK_MAX);
             of_item(Problem::new(Code::InvalidRequest, detail))

@@ -8,7 +8,7 @@ use common::{Code, Deadline, OrderId, Timestamp};
 
 use super::Frontend;
 use crate::http::{ApiError, ApiResult, Response};
-use crate::relay::unknown_outcome;
+use crate::upstream_problem::unknown_outcome;
 
 #[cfg(test)]
 mod tests;

@@ -159,11 +159,11 @@ impl Cache {
     /// for more.
     pub fn fill(&self, books: Vec<Book>, position: Position) -> bool {
         let mut state = self.write();
-        let has_room = state.books.len().saturating_add(books.len()) < BOOKS_MAX;
-        if has_room && state.may_insert(position) {
+        let has_capacity = state.books.len().saturating_add(books.len()) < BOOKS_MAX;
+        if has_capacity && state.may_insert(position) {
             books.into_iter().for_each(|book| state.insert_book(book, position.seq));
         }
-        has_room
+        has_capacity
     }
 
     /// Caches a page and its books, read from the state at that position.
@@ -173,7 +173,7 @@ impl Cache {
             return;
         }
         if state.pages.get(query).is_none_or(|cached| cached.visible_from > seq) {
-            make_room(&mut state.pages, PAGES_MAX);
+            evict_if_full(&mut state.pages, PAGES_MAX);
             let value = PageItems {
                 items: page.books.iter().map(|book| book.item).collect(),
                 next: page.next,
@@ -288,13 +288,13 @@ impl CacheState {
         {
             (book.seq, book.stock) = (changed, stock);
         }
-        make_room(&mut self.books, BOOKS_MAX);
+        evict_if_full(&mut self.books, BOOKS_MAX);
         let (value, visible_from) = (CachedBook::new(&book), seq);
         self.books.insert(book.item, Cached { value, visible_from });
     }
 }
 
-fn make_room<K, V>(map: &mut AHashMap<K, V>, max: usize) {
+fn evict_if_full<K, V>(map: &mut AHashMap<K, V>, max: usize) {
     if map.len() >= max {
         let mut index = 0_usize;
         map.retain(|_, _| {

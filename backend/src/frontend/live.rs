@@ -11,7 +11,7 @@ use common::{Entry, LatestPosition, Position, Seq, StoreId, limits};
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::cache::Cache;
-use super::stock_events::{Coalescer, NumberedEvent, ReplayBuffer};
+use super::stock_events::{Coalescer, NumberedEvent, RecentEvents};
 use crate::http::Frame;
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ struct FeedState {
     live: bool,
     /// The head when the feed was connected: entries up to here are older than the connection.
     feed_start: Position,
-    replay: ReplayBuffer,
+    recent_events: RecentEvents,
     coalescer: Coalescer,
 }
 
@@ -166,7 +166,7 @@ impl Live {
         let missed = match after {
             None => Some(Vec::new()),
             Some(after) if after.epoch != epoch || after.seq > seq => None,
-            Some(after) => state.replay.between(after.seq, seq),
+            Some(after) => state.recent_events.between(after.seq, seq),
         };
         // Under the lock: no event is lost or comes twice between `missed` and the stream.
         Some(Subscription {
@@ -207,7 +207,7 @@ impl Live {
         self.cache.apply(entries);
         let has_subscribers = self.subscribers.receiver_count() > 0;
         for event in entries.iter().filter_map(NumberedEvent::of) {
-            state.replay.add(event);
+            state.recent_events.add(event);
             if has_subscribers {
                 state.coalescer.add(event);
             }
@@ -257,7 +257,7 @@ impl Live {
 
     /// Compares the last entry before the feed was disconnected with the one that the next connection brings. If they differ,
     /// the ledger was replaced by an older copy under the same id, which has grown since.
-    fn compare(&self, state: &mut FeedState, entries: &[Entry]) {
+    fn check_same_history(&self, state: &mut FeedState, entries: &[Entry]) {
         let Some(last) = &state.to_compare else { return };
         let Some(entry) = entries.iter().find(|entry| entry.seq == last.seq) else {
             return;
@@ -267,19 +267,19 @@ impl Live {
         } else if let Some(store) = state.store {
             tracing::warn!(seq = %entry.seq, "the catalog's ledger has another entry here than before; all is read afresh");
             let before = state.feed_start.at(Seq(entry.seq.0.saturating_sub(1)));
-            self.begin(state, store, before, state.feed_start);
+            self.start_history(state, store, before, state.feed_start);
         }
     }
 
     /// Begins another history, of which nothing is known, after an entry.
-    fn begin(&self, state: &mut FeedState, store: StoreId, after: Position, head: Position) {
+    fn start_history(&self, state: &mut FeedState, store: StoreId, after: Position, head: Position) {
         let is_first = state.store.is_none();
         *state = FeedState {
             store: Some(store),
             published: after,
             live: state.live,
             feed_start: head,
-            replay: ReplayBuffer::starting_after(after.seq),
+            recent_events: RecentEvents::starting_after(after.seq),
             ..FeedState::default()
         };
         if !is_first {
@@ -311,7 +311,7 @@ impl Follower for Live {
         let known = self.head().unwrap_or_default();
         let continues = state.store == Some(hello.store) && after <= known && known <= hello.position();
         if !continues {
-            self.begin(&mut state, hello.store, after, hello.position());
+            self.start_history(&mut state, hello.store, after, hello.position());
         }
         state.feed_start = hello.position();
         self.set_live(&mut state, true);
@@ -319,7 +319,7 @@ impl Follower for Live {
 
     fn apply(&self, entries: &[Entry]) {
         let mut state = self.state();
-        self.compare(&mut state, entries);
+        self.check_same_history(&mut state, entries);
         self.apply_next(&mut state, entries);
     }
 

@@ -38,7 +38,7 @@ impl Frontend {
         self.write_events(out);
         let batches = self.orders.batches();
         out.batches(Vec::from_iter(batches.map(|(metrics, depth)| ("orders", metrics, depth))).as_slice());
-        self.neighbours.write_metrics(out);
+        self.dependencies.write_metrics(out);
     }
 
     fn write_cache(&self, out: &mut Exposition) {

@@ -27,10 +27,10 @@ use live::Live;
 use metrics::FrontendMetrics;
 pub(crate) use routes::routes;
 
-use crate::http::{ApiResult, Exposition, HttpService, KnownStore, Needs};
-use crate::neighbours::Neighbours;
-use crate::relay::{client_problem, update_response};
+use crate::dependencies::Dependencies;
+use crate::http::{ApiResult, DependencyStatus, Exposition, HttpService, KnownStore};
 use crate::token::Token;
+use crate::upstream_problem::{client_problem, update_response};
 
 /// A running front-end.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct Frontend {
     orders: Arc<dyn Orders>,
     live: Arc<Live>,
     metrics: Arc<FrontendMetrics>,
-    neighbours: Arc<Neighbours>,
+    dependencies: Arc<Dependencies>,
     subscribers: Arc<Semaphore>,
     token: Token,
     stopping: CancellationToken,
@@ -57,10 +57,10 @@ impl Frontend {
         let follow = catalog.follow(Arc::clone(&live) as Arc<dyn Follower>);
         let publish = Arc::clone(&live).publish_changes();
         tokio::spawn(stopping.clone().run_until_cancelled_owned(join(follow, publish)));
-        let neighbours = Arc::new(Neighbours::new(Arc::clone(&catalog), Some(Arc::clone(&orders))));
+        let dependencies = Arc::new(Dependencies::new(Arc::clone(&catalog), Some(Arc::clone(&orders))));
         let metrics = Arc::<FrontendMetrics>::default();
         let observed = Arc::clone(&metrics);
-        Arc::clone(&neighbours).watch(stopping.clone(), move |report| {
+        Arc::clone(&dependencies).watch(stopping.clone(), move |report| {
             observed.observe_catalog(report.ledger.and_then(|(_, head)| head));
         });
         Self {
@@ -68,7 +68,7 @@ impl Frontend {
             orders,
             live,
             metrics,
-            neighbours,
+            dependencies,
             subscribers: Arc::new(Semaphore::new(limits::SUBSCRIBERS_MAX)),
             token,
             stopping,
@@ -141,7 +141,7 @@ impl HttpService for Frontend {
         self.write_metrics_to(out);
     }
 
-    fn check_needs(&self) -> BoxFuture<'_, Needs> {
-        async { self.neighbours.check().await.needs.clone() }.boxed()
+    fn check_dependencies(&self) -> BoxFuture<'_, DependencyStatus> {
+        async { self.dependencies.check().await.status.clone() }.boxed()
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Frontend;
 use super::cache::{Cache, CacheKey, Hit};
 use crate::http::{ApiResult, Response};
-use crate::relay::{client_problem, unknown_item};
+use crate::upstream_problem::{client_problem, unknown_item};
 
 impl Frontend {
     /// The cached response; `None` if it is not fresh enough or the catalog's feed is lost.

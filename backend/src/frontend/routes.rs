@@ -12,7 +12,7 @@ use super::cache::CacheKey;
 use super::selector::{Selector, parse_purchase};
 use super::{Frontend, shopkeeper, subscriber};
 use crate::http::{ApiError, ApiResult, FrameStream, Request, Response, Route, Routes};
-use crate::relay::{client_problem, unknown_order};
+use crate::upstream_problem::{client_problem, unknown_order};
 
 #[derive(OpenApi)]
 #[openapi(

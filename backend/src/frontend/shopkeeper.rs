@@ -10,7 +10,7 @@ use common::{Deadline, ItemNumber, OrderId, Seq, limits};
 
 use super::Frontend;
 use crate::http::{ApiResult, Request, Response};
-use crate::relay::client_problem;
+use crate::upstream_problem::client_problem;
 
 /// Sets or changes a stock.
 ///

@@ -77,13 +77,13 @@ impl Coalescer {
 
 /// The events of the last [`limits::SUBSCRIBER_LAG_MAX`] entries, not coalesced.
 #[derive(Debug, Default)]
-pub(super) struct ReplayBuffer {
+pub(super) struct RecentEvents {
     events: VecDeque<NumberedEvent>,
     /// Every event after this entry is in the buffer.
     start: Seq,
 }
 
-impl ReplayBuffer {
+impl RecentEvents {
     /// An empty buffer for the events after `start`.
     pub(super) fn starting_after(start: Seq) -> Self {
         Self {
@@ -176,10 +176,10 @@ mod tests {
 
     #[test]
     fn the_buffer_returns_every_event_since_or_none_if_some_are_gone() {
-        let mut buffer = ReplayBuffer::starting_after(Seq(10));
+        let mut buffer = RecentEvents::starting_after(Seq(10));
         buffer.add(event(12, 1, 3, -1));
         buffer.add(event(15, 1, 2, -1));
-        let seqs = |buffer: &ReplayBuffer, after, last| {
+        let seqs = |buffer: &RecentEvents, after, last| {
             let events = buffer.between(Seq(after), Seq(last))?;
             Some(events.iter().map(|numbered| numbered.event.seq.0).collect::<Vec<_>>())
         };

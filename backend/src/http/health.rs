@@ -31,8 +31,8 @@ pub(crate) trait HttpService: Send + Sync + 'static {
     /// Writes its own metrics; it must not wait for anything.
     fn write_metrics(&self, out: &mut Exposition);
 
-    /// Checks now what it needs.
-    fn check_needs(&self) -> BoxFuture<'_, Needs>;
+    /// Probes its dependencies.
+    fn check_dependencies(&self) -> BoxFuture<'_, DependencyStatus>;
 }
 
 /// What a service knows of its store.
@@ -45,20 +45,20 @@ pub(crate) struct KnownStore {
     pub(crate) health: Option<StoreHealth>,
 }
 
-/// What a service needs, and whether it is there.
+/// The state of a service's dependencies.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Needs {
-    /// The services that it can use, with their addresses.
-    pub(crate) neighbours: Vec<Neighbour>,
-    /// What it can do without.
-    pub(crate) degraded: Vec<MissingNeed>,
-    /// What it cannot do without; empty when the service is ready.
-    pub(crate) missing: Vec<MissingNeed>,
+pub(crate) struct DependencyStatus {
+    /// The usable services, with their addresses.
+    pub(crate) usable: Vec<Neighbour>,
+    /// Missing ones that the service can do without.
+    pub(crate) degraded: Vec<MissingDependency>,
+    /// Missing ones that the service cannot do without; empty if it is ready.
+    pub(crate) missing: Vec<MissingDependency>,
 }
 
-/// Something that a service needs and that is not there.
+/// A dependency that is not usable.
 #[derive(Debug, Clone)]
-pub(crate) struct MissingNeed {
+pub(crate) struct MissingDependency {
     what: &'static str,
     /// The address of a service.
     url: Option<String>,
@@ -66,9 +66,9 @@ pub(crate) struct MissingNeed {
     why: String,
 }
 
-impl MissingNeed {
+impl MissingDependency {
     /// A service.
-    pub(crate) fn neighbour(kind: ServiceKind, url: String, why: String) -> Self {
+    pub(crate) fn service(kind: ServiceKind, url: String, why: String) -> Self {
         Self {
             what: kind.as_str(),
             url: Some(url),
@@ -140,19 +140,20 @@ async fn check_liveness(health: Arc<Health>, request: Request) -> ApiResult {
     (status = 200, description = "It is ready", body = Readiness),
     (status = 503, description = "It is not ready: see `missing`", body = Readiness)))]
 async fn check_readiness(own: Arc<Health>, request: Request) -> ApiResult {
-    let Needs {
-        mut neighbours,
+    let DependencyStatus {
+        usable: mut neighbours,
         degraded,
         mut missing,
-    } = own.service.check_needs().await;
+    } = own.service.check_dependencies().await;
     if own.stop_begun.is_cancelled() {
-        missing.push(MissingNeed::own("service", "a stop has begun"));
+        missing.push(MissingDependency::own("service", "a stop has begun"));
     }
     let shows_addresses = request.is_from_service;
     if !shows_addresses {
         neighbours.iter_mut().for_each(|neighbour| neighbour.url = None);
     }
-    let lacks = |needs: Vec<MissingNeed>| needs.into_iter().map(|need| need.into_lack(shows_addresses)).collect();
+    let lacks =
+        |missing: Vec<MissingDependency>| missing.into_iter().map(|one| one.into_lack(shows_addresses)).collect();
     let is_ready = missing.is_empty();
     let response = Response::json(&Readiness {
         status: if is_ready {

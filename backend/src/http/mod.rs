@@ -35,7 +35,7 @@ pub(crate) use access::AccessRules;
 pub(crate) use authority::{AllowedHost, AllowedOrigin};
 pub(crate) use event_stream::{Frame, FrameStream, write_event, write_event_with};
 pub(crate) use exposition::{Exposition, seconds};
-pub(crate) use health::{Health, HttpService, KnownStore, MissingNeed, Needs, VERSION};
+pub(crate) use health::{DependencyStatus, Health, HttpService, KnownStore, MissingDependency, VERSION};
 pub(crate) use metrics::COMMIT;
 pub(crate) use rate_limit::RateLimit;
 pub use rate_limit::client_network;

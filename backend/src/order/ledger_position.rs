@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use common::metrics::Counter;
 use common::{Position, StoreId};
 
-use crate::neighbours::Report;
+use crate::dependencies::Report;
 
 /// The store, and the newest entry known of its ledger.
 #[derive(Debug, Default)]

@@ -3,8 +3,8 @@
 //! It sends a purchase again if the response was lost, and marks the copy `resent`, so that the catalog records even a
 //! refusal and every copy gets the same response.
 
+mod in_process;
 mod ledger_position;
-mod local;
 mod receipts;
 mod routes;
 mod sales;
@@ -21,29 +21,29 @@ use tokio_util::sync::CancellationToken;
 use ledger_position::LedgerPosition;
 pub(crate) use routes::routes;
 
-use crate::continued::Continued;
-use crate::neighbours::Neighbours;
-use crate::relay::unknown_outcome;
+use crate::dependencies::Dependencies;
+use crate::detach_on_drop::DetachOnDrop;
+use crate::upstream_problem::unknown_outcome;
 
 /// A running order service.
 #[derive(Debug)]
 pub(crate) struct OrderService {
     catalog: Arc<dyn Catalog>,
     position: Arc<LedgerPosition>,
-    neighbours: Arc<Neighbours>,
+    dependencies: Arc<Dependencies>,
 }
 
 impl OrderService {
     /// Over a catalog. Must run within a runtime.
     pub(crate) fn new(catalog: Arc<dyn Catalog>, stopping: CancellationToken) -> Self {
         let position = Arc::<LedgerPosition>::default();
-        let neighbours = Arc::new(Neighbours::new(Arc::clone(&catalog), None));
+        let dependencies = Arc::new(Dependencies::new(Arc::clone(&catalog), None));
         let watched = Arc::clone(&position);
-        Arc::clone(&neighbours).watch(stopping, move |report| watched.observe_report(report));
+        Arc::clone(&dependencies).watch(stopping, move |report| watched.observe_report(report));
         Self {
             catalog,
             position,
-            neighbours,
+            dependencies,
         }
     }
 
@@ -53,9 +53,9 @@ impl OrderService {
     }
 
     /// Places an order, even if this is dropped.
-    pub(crate) fn place(self: &Arc<Self>, order: Order) -> Continued<OrderResult> {
+    pub(crate) fn place(self: &Arc<Self>, order: Order) -> DetachOnDrop<OrderResult> {
         let (service, id) = (Arc::clone(self), order.id);
-        Continued::new(async move {
+        DetachOnDrop::new(async move {
             let sell = |SaleBatch { sales }: SaleBatch, deadline| service.catalog.sell(sales, deadline);
             let result = service.place_with(sell, [order]).await.pop();
             let lost = || failed(Problem::new(Code::Internal, "The order was lost.").with_order(id));
@@ -65,9 +65,9 @@ impl OrderService {
 
     /// Places orders that arrived together; one result for each, in order. Also the entries that the orders added to the
     /// ledger, as far as the catalog's answers were received. They are placed even if this is dropped.
-    pub(crate) fn place_batch(self: &Arc<Self>, orders: Vec<Order>) -> Continued<OrderResults> {
+    pub(crate) fn place_batch(self: &Arc<Self>, orders: Vec<Order>) -> DetachOnDrop<OrderResults> {
         let service = Arc::clone(self);
-        Continued::new(async move { service.place_with_entries(orders).await })
+        DetachOnDrop::new(async move { service.place_with_entries(orders).await })
     }
 
     async fn place_with_entries(&self, orders: Vec<Order>) -> OrderResults {

@@ -6,7 +6,7 @@ use common::wire::{Receipt, ReceiptPage};
 use common::{OrderId, Problem, Seq, limits};
 
 use super::OrderService;
-use crate::relay::client_problem;
+use crate::upstream_problem::client_problem;
 
 /// Ledger pages read for one page of receipts; then the page ends early, with a cursor.
 const LEDGER_PAGES_MAX: usize = 10;

@@ -13,8 +13,10 @@ use futures::future::BoxFuture;
 use utoipa::OpenApi;
 
 use super::OrderService;
-use crate::http::{ApiError, ApiResult, Exposition, HttpService, KnownStore, Needs, Request, Response, Route, Routes};
-use crate::relay::unknown_order;
+use crate::http::{
+    ApiError, ApiResult, DependencyStatus, Exposition, HttpService, KnownStore, Request, Response, Route, Routes,
+};
+use crate::upstream_problem::unknown_order;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -73,14 +75,14 @@ impl HttpService for OrderService {
             .value(self.position.resent.get());
         let batches = self.catalog.batches();
         out.batches(Vec::from_iter(batches.map(|(metrics, depth)| ("sales", metrics, depth))).as_slice());
-        self.neighbours.write_metrics(out);
+        self.dependencies.write_metrics(out);
     }
 
-    fn check_needs(&self) -> BoxFuture<'_, Needs> {
+    fn check_dependencies(&self) -> BoxFuture<'_, DependencyStatus> {
         let check = async {
-            let report = self.neighbours.check().await;
+            let report = self.dependencies.check().await;
             self.position.observe_report(&report);
-            report.needs.clone()
+            report.status.clone()
         };
         check.boxed()
     }

@@ -15,7 +15,7 @@ use crate::catalog::{self, CatalogService, InitialCatalog};
 use crate::descriptors::DescriptorBudget;
 use crate::frontend::{self, Frontend};
 use crate::http::{AccessRules, Health, Routes, Stop, run_server};
-use crate::local::Local;
+use crate::in_process::InProcess;
 use crate::order::{self, OrderService};
 use crate::settings::{CallerSettings, CatalogArgs, RateLimitSettings, ServerSettings};
 use crate::store::{self, EditPolicy};
@@ -156,8 +156,8 @@ impl RunningService {
     }
 
     /// A client of `service`, which this server exposes, for direct calls within the process.
-    pub(super) fn local<S>(&self, service: Arc<S>) -> Arc<Local<S>> {
-        Arc::new(Local::new(service, self.url(), Arc::clone(&self.health)))
+    pub(super) fn local<S>(&self, service: Arc<S>) -> Arc<InProcess<S>> {
+        Arc::new(InProcess::new(service, self.url(), Arc::clone(&self.health)))
     }
 
     pub(super) fn url(&self) -> String {

@@ -323,6 +323,6 @@ pub(super) fn name_of(verdict: &Verdict) -> &'static str {
         Verdict::PreconditionFailed => "precondition failed",
         Verdict::OutOfRange => "out of range",
         Verdict::TooManyRefusals => "too many refusals",
-        Verdict::NoRoom => "no room",
+        Verdict::DiskFull => "no room",
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use backend::catalog::Verdict;
-use backend::catalog::decide::{Batch, CurrentBook, DurableState};
+use backend::catalog::decide::{CurrentBook, DecisionBatch, DurableState};
 use common::{Entry, Epoch, InlineVec, ItemNumber, OrderId, Seq, Timestamp};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use store::conformance::ALL_SEQS;
@@ -105,7 +105,7 @@ impl Tested {
 
     fn decide(&self, commands: &[Command], now: Timestamp) -> (Seq, Vec<Entry>, Vec<Verdict>) {
         let snapshot = self.snapshot();
-        let mut batch = Batch::new(&snapshot, now);
+        let mut batch = DecisionBatch::new(&snapshot, now);
         let verdicts = commands.iter().map(|command| match command {
             Command::Sale(sale) => batch.sell(sale).unwrap(),
             Command::Update(update) => batch.update_books(update).unwrap(),

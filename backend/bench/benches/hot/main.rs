@@ -9,7 +9,7 @@ mod shop;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use backend::catalog::decide::{Batch, CurrentBook, DurableState};
+use backend::catalog::decide::{CurrentBook, DecisionBatch, DurableState};
 use backend::catalog::decision_index::Lookup;
 use backend::catalog::state::State;
 use backend::catalog::{CatalogService, InitialCatalog};
@@ -71,7 +71,7 @@ impl DurableState for Known {
 fn decide_sales(bencher: Bencher<'_, '_>) {
     let known = Known(state());
     bencher.with_inputs(sales).bench_local_refs(|sales| {
-        let mut batch = Batch::new(&known, Timestamp::now());
+        let mut batch = DecisionBatch::new(&known, Timestamp::now());
         for sale in sales.iter() {
             black_box(batch.sell(sale).unwrap());
         }

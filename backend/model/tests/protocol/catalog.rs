@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use backend::catalog::decide::{Batch, CatalogUpdate, Verdict};
+use backend::catalog::decide::{CatalogUpdate, DecisionBatch, Verdict};
 use common::entry::groups;
 use common::wire::{BookAction, BookChange, BookChanges, BookFields, Sale, StockChange};
 use common::{Cost, Deadline, Description, Entry, ItemNumber, Kind, OrderId, Seq, Timestamp};
@@ -105,7 +105,7 @@ impl Shop {
     /// `job::decide`: the real deciding code on the entries that the catalog has seen.
     pub(crate) fn decide(&self, state: &State, seen: Seq, jobs: &[Request], now: u8) -> (Vec<Entry>, Vec<Answer>) {
         let durable = state.ledger.until(seen);
-        let mut batch = Batch::new(&durable, moment(now));
+        let mut batch = DecisionBatch::new(&durable, moment(now));
         let verdicts = jobs.iter().map(|&job| {
             let decided: Result<Verdict, Infallible> = match self.operation(job.operation).kind {
                 OperationKind::Buy(_) => batch.sell(&self.sale(job)),
@@ -206,6 +206,6 @@ fn answer(verdict: Verdict) -> Answer {
         | Verdict::PreconditionFailed
         | Verdict::OutOfRange
         | Verdict::TooManyRefusals
-        | Verdict::NoRoom => Answer::Impossible,
+        | Verdict::DiskFull => Answer::Impossible,
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! | in the model | in the program |
 //! | --- | --- |
-//! | `Batch`, `DurableState`, `Verdict` | the same types |
+//! | `DecisionBatch`, `DurableState`, `Verdict` | the same types |
 //! | `catalog`: decide at the known head; append there; on a conflict catch up and decide again; answer | `catalog/ledger.rs`: `execute`, `decide_and_append`, `catch_up`, `publish`; `catalog/job.rs`: `answer` |
 //! | `Ledger`, `Prefix` | the shared store, `catalog/state.rs` and `decision_index.rs`: the ledger only grows, so a catalog knows a prefix of it |
 //! | `Step::Reject` | `Job::reject`: eight conflicts, no room, or no store. It may happen at any time before the append |

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use common::wire::OrderLines;
-use common::{Deadline, Quantity};
+use common::wire::{BookAction, BookChanges, OrderLine, OrderLines, Sale, StockChange};
+use common::{Deadline, Quantity, Reason};
 
 use super::*;
 
@@ -108,7 +108,7 @@ fn entry(verdict: Verdict) -> Entry {
 #[test]
 fn a_batch_sells_what_is_there_and_not_one_copy_more() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     assert_eq!(entry(batch.sell(&sale(1, 2)).unwrap()).kind, Kind::Sold);
     let refused = entry(batch.sell(&sale(1, 2)).unwrap());
     assert_eq!((refused.kind, refused.reason), (Kind::Refused, Some(Reason::SoldOut)));
@@ -119,7 +119,7 @@ fn a_batch_sells_what_is_there_and_not_one_copy_more() {
 #[test]
 fn the_same_order_twice_in_a_batch_is_sold_once() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let sale = sale(1, 1);
     let first = entry(batch.sell(&sale).unwrap());
     assert_eq!(
@@ -135,7 +135,7 @@ fn the_same_order_twice_in_a_batch_is_sold_once() {
 #[test]
 fn a_key_of_another_order_is_refused_and_uses_nothing_up() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let first = sale(1, 1);
     batch.sell(&first).unwrap();
     let other_quantity = Sale {
@@ -161,7 +161,7 @@ fn a_late_order_is_not_applied_but_a_decided_one_is_replayed_late() {
         ..sale(1, 1)
     };
     let mut shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     assert_eq!(batch.sell(&late).unwrap(), Verdict::Expired);
     let in_time = Sale {
         deadline: Deadline::from_millis(u64::MAX),
@@ -169,7 +169,7 @@ fn a_late_order_is_not_applied_but_a_decided_one_is_replayed_late() {
     };
     let sold = entry(batch.sell(&in_time).unwrap());
     shop.entries = batch.into_entries();
-    let verdict = Batch::new(&shop, NOW).sell(&late).unwrap();
+    let verdict = DecisionBatch::new(&shop, NOW).sell(&late).unwrap();
     assert_eq!(
         verdict,
         Verdict::Recorded {
@@ -182,7 +182,7 @@ fn a_late_order_is_not_applied_but_a_decided_one_is_replayed_late() {
 #[test]
 fn a_refusal_is_recorded_only_where_a_second_copy_can_arrive() {
     let shop = shop(0);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let once = Sale {
         keyed: false,
         ..sale(1, 1)
@@ -213,7 +213,7 @@ fn lines(entries: &[Entry]) -> Vec<(u64, u16, u16, Option<Reason>)> {
 #[test]
 fn a_basket_is_sold_whole_and_replayed_whole() {
     let mut shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     batch.sell(&sale(1, 1)).unwrap();
     let order = basket([(2, 1), (1, 2)]);
     let sold = entries(batch.sell(&order).unwrap());
@@ -230,17 +230,20 @@ fn a_basket_is_sold_whole_and_replayed_whole() {
     batch.sell(&sale(1, 1)).unwrap();
     assert_eq!(batch.sell(&order).unwrap(), replay);
     shop.entries = batch.into_entries();
-    assert_eq!(Batch::new(&shop, NOW).sell(&order).unwrap(), replay);
+    assert_eq!(DecisionBatch::new(&shop, NOW).sell(&order).unwrap(), replay);
     for other in [sale(1, 2), basket([(1, 2), (2, 2)]), basket([(1, 2), (2, 1), (3, 1)])] {
         let reused = Sale { id: order.id, ..other };
-        assert_eq!(Batch::new(&shop, NOW).sell(&reused).unwrap(), Verdict::KeyReused);
+        assert_eq!(
+            DecisionBatch::new(&shop, NOW).sell(&reused).unwrap(),
+            Verdict::KeyReused
+        );
     }
 }
 
 #[test]
 fn a_basket_with_one_line_too_many_changes_no_stock() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let (sold_out, unknown) = (Some(Reason::SoldOut), Some(Reason::UnknownItem));
     let with_others = Some(Reason::WithOthers);
     let refused = entries(batch.sell(&basket([(1, 1), (2, 2)])).unwrap());
@@ -275,7 +278,7 @@ fn a_condition_is_compared_with_the_last_change_after_replay_and_deadline() {
         epoch: Epoch(1),
         ..shop(3)
     };
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let only_at = |tag| format!("\"{tag}\"").parse().ok();
     for other_history in ["0", "0.2"] {
         let update = CatalogUpdate {
@@ -309,14 +312,14 @@ fn a_condition_is_compared_with_the_last_change_after_replay_and_deadline() {
         "a 412 uses up no key"
     );
     shop.entries = batch.into_entries();
-    let replayed = Batch::new(&shop, NOW).update_books(&first).unwrap();
+    let replayed = DecisionBatch::new(&shop, NOW).update_books(&first).unwrap();
     assert!(matches!(replayed, Verdict::Recorded { replayed: true, .. }));
 }
 
 #[test]
 fn a_stock_change_keeps_the_stock_in_its_range_and_is_done_once() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let more = change(5);
     assert_eq!(
         entry(batch.update_books(&more).unwrap()).stock_after,

@@ -91,10 +91,10 @@ fn change_stock(update: CatalogUpdate) -> (Job, Answer<UpdateDecision>) {
 }
 
 /// Decides jobs together, applies their entries, and answers them.
-fn run(catalog: &mut State, has_room: bool, mut jobs: Vec<Job>) {
-    let refusals_max = if has_room { 1 } else { usize::MAX };
-    let batch = Batch::new(&*catalog, NOW)
-        .with_room(has_room)
+fn run(catalog: &mut State, has_disk_space: bool, mut jobs: Vec<Job>) {
+    let refusals_max = if has_disk_space { 1 } else { usize::MAX };
+    let batch = DecisionBatch::new(&*catalog, NOW)
+        .with_disk_space(has_disk_space)
         .with_refusals_max(refusals_max);
     let entries = decide(&mut jobs, batch).unwrap();
     catalog.apply(entries);
@@ -204,7 +204,7 @@ fn on_a_full_disk_what_needs_no_room_is_answered_beside_what_does() {
     assert_eq!(outcomes(&decisions), [full, (Outcome::Sold, true, 1), full]);
     assert!(matches!(none.try_recv().unwrap(), Err(Error::Full)));
     assert_eq!(outcomes(&nothing.try_recv().unwrap().unwrap()), []);
-    assert_eq!(changed.try_recv().unwrap().unwrap().verdict, Verdict::NoRoom);
+    assert_eq!(changed.try_recv().unwrap().unwrap().verdict, Verdict::DiskFull);
     assert_eq!(catalog.head, Seq(5));
 }
 
@@ -231,7 +231,7 @@ fn decisions_and_orders_that_were_not_decided_are_counted() {
     let (selling, _) = sell(vec![sale(1, 2), sale(2, 9)]);
     let (changing, _) = change_stock(update(5));
     let mut jobs = vec![selling, changing];
-    decide(&mut jobs, Batch::new(&catalog, NOW)).unwrap();
+    decide(&mut jobs, DecisionBatch::new(&catalog, NOW)).unwrap();
     let mut tally = Tally::default();
     jobs.iter().for_each(|job| job.tally(&mut tally));
     let decided = "Tally { sold: 1, copies: 2, revenue_cents: 8000, replayed: 0, refused: [1, 0, 0, 0, 0, 0, 0] }";

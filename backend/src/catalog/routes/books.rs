@@ -8,7 +8,7 @@ use common::{ItemNumber, limits};
 
 use super::context::Context;
 use crate::http::{ApiError, ApiResult, Request, Response};
-use crate::relay::unknown_item;
+use crate::upstream_problem::unknown_item;
 
 /// All topics.
 ///

@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{CatalogService, Error};
-use crate::http::{ApiError, Exposition, HttpService, KnownStore, MissingNeed, Needs};
+use crate::http::{ApiError, DependencyStatus, Exposition, HttpService, KnownStore, MissingDependency};
 use crate::token::Token;
 
 /// What the handlers work on.
@@ -43,7 +43,7 @@ impl HttpService for CatalogService {
         self.write_metrics_to(out);
     }
 
-    fn check_needs(&self) -> BoxFuture<'_, Needs> {
+    fn check_dependencies(&self) -> BoxFuture<'_, DependencyStatus> {
         let check = async {
             // The store may have failed since the last append.
             let confirm = Freshness {
@@ -56,17 +56,17 @@ impl HttpService for CatalogService {
                 (None, Ok(Err(Error::Store(error)))) => error.to_string(),
                 // A full queue of jobs is no fault of the store.
                 (None, Ok(_)) => {
-                    let degraded = self.store_risk().map(|why| MissingNeed::own("store", why));
-                    return Needs {
+                    let degraded = self.store_risk().map(|why| MissingDependency::own("store", why));
+                    return DependencyStatus {
                         degraded: degraded.into_iter().collect(),
-                        ..Needs::default()
+                        ..DependencyStatus::default()
                     };
                 }
                 (None, Err(_)) => "it does not answer in time".to_owned(),
             };
-            Needs {
-                missing: vec![MissingNeed::own("store", why)],
-                ..Needs::default()
+            DependencyStatus {
+                missing: vec![MissingDependency::own("store", why)],
+                ..DependencyStatus::default()
             }
         };
         check.boxed()

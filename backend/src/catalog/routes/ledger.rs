@@ -9,7 +9,7 @@ use common::{OrderId, Seq, limits};
 use super::context::Context;
 use crate::catalog::feed;
 use crate::http::{ApiError, ApiResult, Request, Response};
-use crate::relay::unknown_order;
+use crate::upstream_problem::unknown_order;
 
 /// Decides a batch of sales.
 ///

@@ -9,7 +9,7 @@ use common::{Deadline, ItemNumber, OrderId};
 
 use super::context::Context;
 use crate::http::{ApiResult, Request};
-use crate::relay::update_response;
+use crate::upstream_problem::update_response;
 
 /// Sets or changes a stock.
 ///

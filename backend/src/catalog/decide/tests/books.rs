@@ -1,6 +1,7 @@
 //! Decisions on changes of more than the stock.
 
 use common::wire::{BookFields, BooksBody};
+use common::{IfNoneMatch, limits};
 
 use super::updates::{again, is_replayed};
 use super::*;
@@ -47,7 +48,7 @@ fn unkeyed(update: CatalogUpdate) -> CatalogUpdate {
 #[test]
 fn later_requests_of_a_batch_see_what_it_has_changed() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let renamed = entry(batch.update_books(&set(1, "Renamed", None)).unwrap());
     assert_eq!((renamed.kind, renamed.change, renamed.seq), (Kind::Set, 0, Seq(1)));
     let sold = entry(batch.sell(&sale(1, 2)).unwrap());
@@ -79,7 +80,7 @@ fn later_requests_of_a_batch_see_what_it_has_changed() {
 #[test]
 fn several_books_change_together_or_not_at_all() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let done = entries(batch.update_books(&several(&[9, 1], &[2])).unwrap());
     let lines: Vec<_> = done
         .iter()
@@ -149,7 +150,7 @@ fn the_same_change_is_replayed_and_another_one_needs_another_key() {
 #[test]
 fn a_change_that_changes_nothing_is_recorded() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     for _ in 0..2 {
         let entry = entry(batch.update_books(&set(1, "One", Some(3))).unwrap());
         assert_eq!((entry.kind, entry.change), (Kind::Set, 0));
@@ -160,7 +161,7 @@ fn a_change_that_changes_nothing_is_recorded() {
 #[test]
 fn a_condition_is_about_the_book_or_for_several_about_the_store() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let only_at = |tag: &str, update: CatalogUpdate| CatalogUpdate {
         if_match: tag.parse().ok(),
         ..update
@@ -188,7 +189,7 @@ fn a_condition_is_about_the_book_or_for_several_about_the_store() {
 #[test]
 fn a_change_is_not_done_in_a_state_that_if_none_match_names() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let unless_at = |tag: &str, update: CatalogUpdate| CatalogUpdate {
         if_none_match: Some(IfNoneMatch(tag.to_owned())),
         ..update
@@ -215,12 +216,12 @@ fn a_change_is_not_done_in_a_state_that_if_none_match_names() {
 #[test]
 fn refusals_of_changes_are_limited_and_a_full_disk_takes_none() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW).with_refusals_max(1);
+    let mut batch = DecisionBatch::new(&shop, NOW).with_refusals_max(1);
     let verdict = batch.update_books(&several(&[], &[8, 9])).unwrap();
     assert_eq!(verdict, Verdict::TooManyRefusals);
     assert_eq!(entry(batch.update_books(&withdraw(9)).unwrap()).kind, Kind::Refused);
-    let mut full = Batch::new(&shop, NOW).with_room(false);
+    let mut full = DecisionBatch::new(&shop, NOW).with_disk_space(false);
     for change in [set(9, "x", None), withdraw(1), several(&[1], &[2])] {
-        assert_eq!(full.update_books(&change).unwrap(), Verdict::NoRoom);
+        assert_eq!(full.update_books(&change).unwrap(), Verdict::DiskFull);
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_refusal_beyond_the_limit_is_not_recorded_and_its_key_stays_free() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW).with_refusals_max(1);
+    let mut batch = DecisionBatch::new(&shop, NOW).with_refusals_max(1);
     assert_eq!(entry(batch.sell(&sale(1, 4)).unwrap()).kind, Kind::Refused);
     let refused = sale(1, 5);
     assert_eq!(batch.sell(&refused).unwrap(), Verdict::TooManyRefusals);
@@ -23,10 +23,13 @@ fn a_refusal_beyond_the_limit_is_not_recorded_and_its_key_stays_free() {
 fn a_recorded_refusal_is_replayed_beyond_the_limit() {
     let mut shop = shop(3);
     let refused = sale(1, 4);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let recorded = batch.sell(&refused).unwrap();
     shop.entries = batch.into_entries();
-    let replayed = Batch::new(&shop, NOW).with_refusals_max(0).sell(&refused).unwrap();
+    let replayed = DecisionBatch::new(&shop, NOW)
+        .with_refusals_max(0)
+        .sell(&refused)
+        .unwrap();
     let entries = entries(recorded);
     assert_eq!(
         replayed,
@@ -40,7 +43,7 @@ fn a_recorded_refusal_is_replayed_beyond_the_limit() {
 #[test]
 fn every_line_of_a_refused_order_counts_and_it_is_recorded_whole_or_not_at_all() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW).with_refusals_max(3);
+    let mut batch = DecisionBatch::new(&shop, NOW).with_refusals_max(3);
     assert_eq!(entries(batch.sell(&basket([(1, 4), (2, 1)])).unwrap()).len(), 2);
     let another = batch.sell(&basket([(1, 4), (2, 1)])).unwrap();
     assert_eq!(another, Verdict::TooManyRefusals);
@@ -51,7 +54,7 @@ fn every_line_of_a_refused_order_counts_and_it_is_recorded_whole_or_not_at_all()
 #[test]
 fn a_refusal_that_is_not_recorded_is_not_limited() {
     let shop = shop(3);
-    let mut batch = Batch::new(&shop, NOW).with_refusals_max(0);
+    let mut batch = DecisionBatch::new(&shop, NOW).with_refusals_max(0);
     let unkeyed = Sale {
         keyed: false,
         ..sale(1, 4)
@@ -63,14 +66,14 @@ fn a_refusal_that_is_not_recorded_is_not_limited() {
 fn without_room_only_what_records_nothing_is_decided() {
     let mut shop = shop(3);
     let (sold, refused) = (sale(1, 1), sale(1, 4));
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     let recorded = [batch.sell(&sold).unwrap(), batch.sell(&refused).unwrap()];
     shop.entries = batch.into_entries();
-    let mut full = Batch::new(&shop, NOW).with_room(false);
+    let mut full = DecisionBatch::new(&shop, NOW).with_disk_space(false);
     for needs_room in [sale(1, 3), sale(1, 9), basket([(1, 1), (2, 1)])] {
-        assert_eq!(full.sell(&needs_room).unwrap(), Verdict::NoRoom);
+        assert_eq!(full.sell(&needs_room).unwrap(), Verdict::DiskFull);
     }
-    assert_eq!(full.update_books(&change(1)).unwrap(), Verdict::NoRoom);
+    assert_eq!(full.update_books(&change(1)).unwrap(), Verdict::DiskFull);
     for (again, recorded) in [&sold, &refused].into_iter().zip(recorded) {
         let (entries, replayed) = (entries(recorded), true);
         assert_eq!(full.sell(again).unwrap(), Verdict::Recorded { entries, replayed });

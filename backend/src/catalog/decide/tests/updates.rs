@@ -10,14 +10,14 @@ fn to(stock: u64) -> CatalogUpdate {
 
 /// Decides an update after its first copy was recorded, here by `decided`.
 pub(super) fn again(shop: &mut Fixture, decided: &CatalogUpdate, update: CatalogUpdate) -> Verdict {
-    let mut batch = Batch::new(shop, NOW);
+    let mut batch = DecisionBatch::new(shop, NOW);
     batch.update_books(decided).unwrap();
     shop.entries = batch.into_entries();
     let copy = CatalogUpdate {
         id: decided.id,
         ..update
     };
-    Batch::new(shop, NOW).update_books(&copy).unwrap()
+    DecisionBatch::new(shop, NOW).update_books(&copy).unwrap()
 }
 
 pub(super) fn is_replayed(verdict: &Verdict) -> bool {
@@ -46,14 +46,14 @@ fn the_same_update_is_replayed_and_another_one_needs_another_key() {
 fn an_update_of_the_stock_is_no_description_of_the_book_and_has_no_title() {
     let mut described = shop(3);
     let set = to(3);
-    let recorded = entry(Batch::new(&described, NOW).update_books(&set).unwrap());
+    let recorded = entry(DecisionBatch::new(&described, NOW).update_books(&set).unwrap());
     assert_eq!((recorded.kind, recorded.title.clone()), (Kind::Set, None));
     let description = Some(Box::new(Description::new("t")));
     described.entries = vec![Entry {
         description,
         ..recorded
     }];
-    let verdict = Batch::new(&described, NOW).update_books(&set).unwrap();
+    let verdict = DecisionBatch::new(&described, NOW).update_books(&set).unwrap();
     assert_eq!(verdict, Verdict::KeyReused);
 }
 
@@ -61,13 +61,13 @@ fn an_update_of_the_stock_is_no_description_of_the_book_and_has_no_title() {
 fn a_refused_order_is_no_refused_update() {
     let mut shop = shop(3);
     let order = sale(1, 9);
-    let mut batch = Batch::new(&shop, NOW);
+    let mut batch = DecisionBatch::new(&shop, NOW);
     batch.sell(&order).unwrap();
     shop.entries = batch.into_entries();
     let change = CatalogUpdate {
         id: order.id,
         ..change(-9)
     };
-    let verdict = Batch::new(&shop, NOW).update_books(&change).unwrap();
+    let verdict = DecisionBatch::new(&shop, NOW).update_books(&change).unwrap();
     assert_eq!(verdict, Verdict::KeyReused);
 }

@@ -1,21 +1,21 @@
-//! The difference between a neighbour's clock and this machine's.
+//! The difference between a dependency's clock and this machine's.
 
 use std::fmt;
 use std::time::Duration;
 
 use common::{Timestamp, limits};
 
-/// How far another clock is away, as far as one question and its answer show.
+/// The offset of another clock, measured by one probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ClockDifference {
-    /// The other clock's time, less the middle of the exchange by this machine's clock.
+    /// The other clock's time minus this clock's time at the midpoint of the probe.
     offset_us: i64,
-    /// Half the round trip: the answer may have been written that much earlier or later than in the middle.
+    /// Half the round trip: the answer was written at most this long before or after the midpoint.
     uncertainty_us: i64,
 }
 
 impl ClockDifference {
-    /// From an answer written at `at` by the other clock, to a question sent at `asked_at` by this one.
+    /// `at` is the time in the answer, by the other clock; `asked_at` is the time of the probe, by this clock.
     pub(super) fn measure(at: Timestamp, asked_at: Timestamp, round_trip: Duration) -> Self {
         let uncertainty_us = i64::try_from(round_trip.as_micros() / 2).unwrap_or(i64::MAX);
         let middle_us = asked_at.as_micros().saturating_add(uncertainty_us);
@@ -52,7 +52,7 @@ impl fmt::Display for ClockDifference {
 mod tests {
     use super::*;
 
-    /// The difference when the other clock shows so many milliseconds more than this one in the middle of an exchange.
+    /// The difference if the other clock is `ahead_ms` ahead of this one at the midpoint of a probe.
     fn measured(ahead_ms: i64, round_trip_ms: u64) -> ClockDifference {
         let round_trip = Duration::from_millis(round_trip_ms);
         let middle_us = 5_000_000_i64 + i64::try_from(round_trip_ms).unwrap() * 500;

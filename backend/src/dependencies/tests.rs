@@ -6,7 +6,7 @@ use common::{Code, Epoch, Problem, Seq, Timestamp};
 
 use super::*;
 
-/// A neighbour of that kind over that store, whose clock is right.
+/// A service of that kind over that store, whose clock is right.
 fn up(service: ServiceKind, store: StoreId) -> Liveness {
     Liveness {
         status: LiveStatus::Ok,
@@ -37,7 +37,7 @@ fn refused() -> Error {
     }
 }
 
-/// The report on these answers of catalogs and order services, each to a question that took no time.
+/// The report on these answers of catalogs and order services; each probe took no time.
 fn judge(
     history: &mut History,
     catalogs: Vec<Result<Liveness, Error>>,
@@ -61,18 +61,18 @@ fn judge(
     history.judge(answers).0
 }
 
-/// The report on one catalog and one order service that are asked for the first time.
+/// The report on the first probe of one catalog and one order service.
 fn judge_once(catalog: Result<Liveness, Error>, order: Result<Liveness, Error>) -> Report {
     judge(&mut History::default(), vec![catalog], vec![order])
 }
 
-fn lacks(needs: &[MissingNeed]) -> Vec<String> {
-    needs.iter().map(|need| format!("{need:?}")).collect()
+fn texts(dependencies: &[MissingDependency]) -> Vec<String> {
+    dependencies.iter().map(|missing| format!("{missing:?}")).collect()
 }
 
 #[track_caller]
 fn assert_missing(report: &Report, expected: &[&str]) {
-    let missing = lacks(&report.needs.missing);
+    let missing = texts(&report.status.missing);
     assert_eq!(missing.len(), 1, "{missing:?}");
     for expected in expected {
         assert!(missing[0].contains(expected), "{expected:?} is not in {missing:?}");
@@ -83,13 +83,13 @@ fn assert_missing(report: &Report, expected: &[&str]) {
 fn a_service_is_ready_with_a_catalog_and_an_order_service_over_one_store() {
     let store = StoreId::generate();
     let report = judge_once(Ok(catalog(store)), Ok(order(store)));
-    assert!(report.needs.missing.is_empty() && report.needs.degraded.is_empty());
-    let neighbours = report.needs.neighbours.iter();
-    let neighbours: Vec<_> = neighbours
-        .map(|neighbour| (neighbour.url.as_deref().unwrap(), neighbour.service))
+    assert!(report.status.missing.is_empty() && report.status.degraded.is_empty());
+    let usable = report.status.usable.iter();
+    let usable: Vec<_> = usable
+        .map(|usable| (usable.url.as_deref().unwrap(), usable.service))
         .collect();
     assert_eq!(
-        neighbours,
+        usable,
         [
             ("http://catalog-0", ServiceKind::Catalog),
             ("http://order-0", ServiceKind::Order)
@@ -100,7 +100,7 @@ fn a_service_is_ready_with_a_catalog_and_an_order_service_over_one_store() {
 }
 
 #[test]
-fn each_fault_of_a_neighbour_is_missing() {
+fn each_fault_of_a_dependency_is_missing() {
     let store = StoreId::generate();
     let good = || Ok(order(store));
     assert_missing(
@@ -115,7 +115,7 @@ fn each_fault_of_a_neighbour_is_missing() {
     let misdirected = Problem::new(Code::Misdirected, "This service is not secret.example.");
     let report = judge_once(Err(Error::Problem(Box::new(misdirected))), good());
     assert_missing(&report, &["does not answer for that host"]);
-    assert!(!lacks(&report.needs.missing)[0].contains("secret.example"));
+    assert!(!texts(&report.status.missing)[0].contains("secret.example"));
     for (service, text) in [
         (ServiceKind::Order, "an order service"),
         (ServiceKind::Frontend, "a front-end"),
@@ -158,8 +158,8 @@ fn one_usable_service_of_a_list_suffices_and_the_others_are_degraded() {
     let store = StoreId::generate();
     let catalogs = vec![Err(refused()), Ok(catalog(store)), Ok(catalog(StoreId::generate()))];
     let report = judge(&mut History::default(), catalogs, vec![Ok(order(store))]);
-    assert!(report.needs.missing.is_empty(), "{:?}", report.needs);
-    let degraded = lacks(&report.needs.degraded);
+    assert!(report.status.missing.is_empty(), "{:?}", report.status);
+    let degraded = texts(&report.status.degraded);
     assert!(degraded[0].contains("connection refused"), "{degraded:?}");
     assert!(degraded[1].contains("not that of the catalog"), "{degraded:?}");
     assert!(report.is_suspicious);
@@ -168,7 +168,7 @@ fn one_usable_service_of_a_list_suffices_and_the_others_are_degraded() {
         vec![Err(refused()), Err(refused())],
         vec![Ok(order(store))],
     );
-    assert_eq!((none.needs.missing.len(), none.needs.degraded.len()), (2, 0));
+    assert_eq!((none.status.missing.len(), none.status.degraded.len()), (2, 0));
     assert_eq!(none.ledger, None);
 }
 
@@ -180,26 +180,26 @@ fn a_clock_that_is_an_hour_away_is_missing_after_three_answers_in_a_row() {
         ..catalog(store)
     };
     let mut history = History::default();
-    let mut ask = |catalog| judge(&mut history, vec![Ok(catalog)], vec![Ok(order(store))]);
+    let mut probe = |catalog| judge(&mut history, vec![Ok(catalog)], vec![Ok(order(store))]);
     for _ in 0..2 {
-        let report = ask(skewed());
-        assert!(report.needs.missing.is_empty() && report.is_suspicious);
+        let report = probe(skewed());
+        assert!(report.status.missing.is_empty() && report.is_suspicious);
     }
-    assert!(ask(catalog(store)).needs.missing.is_empty(), "not in a row");
+    assert!(probe(catalog(store)).status.missing.is_empty(), "not in a row");
     for _ in 0..2 {
-        assert!(ask(skewed()).needs.missing.is_empty());
+        assert!(probe(skewed()).status.missing.is_empty());
     }
-    assert_missing(&ask(skewed()), &["catalog", "its clock is 3600.0 s ahead"]);
-    assert!(ask(catalog(store)).needs.missing.is_empty(), "the clock was set");
+    assert_missing(&probe(skewed()), &["catalog", "its clock is 3600.0 s ahead"]);
+    assert!(probe(catalog(store)).status.missing.is_empty(), "the clock was set");
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_arrive_while_the_neighbours_are_asked_share_a_report() {
+async fn requests_that_arrive_during_the_probes_share_a_report() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = crate::fixture::endpoint(&format!("http://{}", listener.local_addr().unwrap()));
-    let neighbours = Neighbours::new(Arc::new(RemoteCatalog::new(silent)), None);
-    let reports = join_all((0..50).map(|_| neighbours.check())).await;
-    // The first caller's, and that of all who came while it was made.
+    let dependencies = Dependencies::new(Arc::new(RemoteCatalog::new(silent)), None);
+    let reports = join_all((0..50).map(|_| dependencies.check())).await;
+    // One report for the first caller, and one for all that called meanwhile.
     let mut distinct: Vec<_> = reports.iter().map(Arc::as_ptr).collect();
     distinct.dedup();
     assert_eq!(distinct.len(), 2);

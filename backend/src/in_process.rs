@@ -14,14 +14,14 @@ use futures::future::BoxFuture;
 use crate::http::Health;
 
 /// The client of a service in the same process.
-pub(crate) struct Local<S> {
+pub(crate) struct InProcess<S> {
     pub(crate) service: Arc<S>,
     /// Where it listens for others.
     url: String,
     health: Arc<Health>,
 }
 
-impl<S> Local<S> {
+impl<S> InProcess<S> {
     pub(crate) fn new(service: Arc<S>, url: String, health: Arc<Health>) -> Self {
         Self { service, url, health }
     }
@@ -54,7 +54,7 @@ impl<S> Local<S> {
     }
 }
 
-impl<S: Send + Sync> ServiceClient for Local<S> {
+impl<S: Send + Sync> ServiceClient for InProcess<S> {
     fn probe(&self) -> BoxFuture<'_, Vec<Probe>> {
         ready(vec![Probe {
             url: self.url.clone(),
@@ -67,8 +67,10 @@ impl<S: Send + Sync> ServiceClient for Local<S> {
     }
 }
 
-impl<S> fmt::Debug for Local<S> {
+impl<S> fmt::Debug for InProcess<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Local").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("InProcess")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Why a neighbour is not usable.
+//! The faults of a dependency.
 
 use std::fmt;
 
@@ -7,27 +7,27 @@ use common::wire::{ServiceKind, StoreHealth};
 
 use super::clock::ClockDifference;
 
-/// Why a neighbour is not usable. Its text contains no address.
+/// Why a dependency is not usable. Its text contains no address.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Fault {
-    /// No usable answer.
+    /// It did not answer, or not like a service of the bookstore.
     NoAnswer(client::Error),
-    /// Another kind of service.
+    /// It is a service of another kind.
     OtherKind(ServiceKind),
     /// It does not accept this service's token.
     Unauthorized,
-    /// The condition of its store.
+    /// Its store does not serve.
     Store(StoreHealth),
     /// It knows no store yet.
     NoStore,
     /// It has another store than the catalog.
     OtherStore,
-    /// Its clock.
+    /// Its clock differs too much.
     Clock(ClockDifference),
 }
 
 impl Fault {
-    /// Whether the client of the service logs it.
+    /// Whether the client that sent the probe has logged it.
     pub(super) fn is_logged_by_client(&self) -> bool {
         matches!(self, Self::NoAnswer(_))
     }

@@ -1,7 +1,7 @@
-//! The services that a service needs: asked at their `/livez` for `/readyz`, and in between, so that a wrong address or a
-//! skewed clock is logged before a purchase fails.
+//! Probes the `/livez` of a service's dependencies: on each `/readyz`, and periodically, so that a wrong address or a skewed
+//! clock is logged before a purchase fails.
 //!
-//! Never asks for their `/readyz`, so services that point at each other do not ask each other without end.
+//! It never requests their `/readyz`: two services that depend on each other would request it in an endless loop.
 
 mod clock;
 mod fault;
@@ -22,68 +22,66 @@ use tokio_util::sync::CancellationToken;
 
 use self::clock::ClockDifference;
 use self::fault::Fault;
-use crate::http::{Exposition, MissingNeed, Needs};
+use crate::http::{DependencyStatus, Exposition, MissingDependency};
 
-/// The services that a service needs.
+/// The dependencies of one service.
 #[derive(Debug)]
-pub(crate) struct Neighbours {
+pub(crate) struct Dependencies {
     groups: Vec<Group>,
-    /// Held while the neighbours are asked: requests that arrive meanwhile share the next report.
+    /// Locked during the probes: requests that arrive meanwhile share the next report.
     history: Mutex<History>,
-    /// The last answers, for the metrics.
+    /// The results of the last probes, for the metrics.
     observations: SyncMutex<Vec<Observation>>,
 }
 
-/// What the last answer of one copy of a service showed.
+/// The result of the last probe of one instance.
 #[derive(Debug)]
 struct Observation {
     kind: ServiceKind,
     /// Its position in the list of addresses, from 0.
-    copy: usize,
+    instance: usize,
     is_usable: bool,
-    /// `None` if it did not answer.
+    /// `None` without an answer.
     clock: Option<ClockDifference>,
 }
 
-/// The copies of one service, of which one is needed.
+/// The instances of one service: one usable instance suffices.
 #[derive(Debug)]
 struct Group {
     kind: ServiceKind,
     service: Arc<dyn ServiceClient>,
 }
 
-/// What is known from the questions before.
+/// The state from the probes before.
 #[derive(Debug, Default)]
 struct History {
-    /// In the order of the groups and their copies.
-    copies: Vec<CopyHistory>,
+    /// In the order of the groups and their instances.
+    instances: Vec<InstanceHistory>,
     last: Option<(Instant, Arc<Report>)>,
 }
 
 #[derive(Debug, Default)]
-struct CopyHistory {
-    /// In how many answers in a row the clock was too far away.
+struct InstanceHistory {
+    /// The number of consecutive answers in which the clock differed too much.
     skewed_answers: u32,
-    /// The fault that was found last.
+    /// The fault in the last probe.
     last: Option<Discriminant<Fault>>,
-    /// Logs its faults; made for the first one.
+    /// Logs the instance's faults; created for the first one.
     incident: Option<Incident>,
     clock: Option<ClockDifference>,
 }
 
-/// The result of asking all neighbours.
+/// The result of one probe of all dependencies.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    /// The usable neighbours, and what is missing.
-    pub(crate) needs: Needs,
-    /// The store of the catalog that is used, and the last entry that it knew.
+    pub(crate) status: DependencyStatus,
+    /// The store of the first usable catalog, and that catalog's head.
     pub(crate) ledger: Option<(StoreId, Option<Position>)>,
-    /// Whether to ask again soon.
+    /// Whether the next probe follows after [`limits::PROBE_RETRY_INTERVAL`].
     is_suspicious: bool,
 }
 
-impl Neighbours {
-    /// A catalog, and an order service if there is one.
+impl Dependencies {
     pub(crate) fn new(catalog: Arc<dyn Catalog>, order: Option<Arc<dyn Orders>>) -> Self {
         let catalog = Group {
             kind: ServiceKind::Catalog,
@@ -100,7 +98,7 @@ impl Neighbours {
         }
     }
 
-    /// Asks all neighbours, at the same time and within [`limits::PROBE_TIMEOUT`]. Logs what has changed.
+    /// Probes all dependencies concurrently, within [`limits::PROBE_TIMEOUT`]. Logs faults and recoveries.
     pub(crate) async fn check(&self) -> Arc<Report> {
         let called_at = Instant::now();
         let mut history = self.history.lock().await;
@@ -119,30 +117,33 @@ impl Neighbours {
         report
     }
 
-    /// Writes what the last answers showed.
+    /// Writes the results of the last probes.
     pub(crate) fn write_metrics(&self, out: &mut Exposition) {
         let observations = self.observations.lock().unwrap_or_else(PoisonError::into_inner);
-        let labelled = observations.iter().map(|seen| (seen, seen.copy.to_string()));
+        let labelled = observations.iter().map(|seen| (seen, seen.instance.to_string()));
         let labelled: Vec<_> = labelled.collect();
         let help =
             "Whether a neighbour could be used when it was asked last; `copy` is its place in the list of addresses";
         let mut usable = out.gauge("bookstore_neighbour_up", help);
-        for (seen, copy) in &labelled {
+        for (seen, instance) in &labelled {
             usable.sample(
-                &[("neighbour", seen.kind.as_str()), ("copy", copy)],
+                &[("neighbour", seen.kind.as_str()), ("copy", instance)],
                 u8::from(seen.is_usable),
             );
         }
         let help = "A neighbour's clock less this service's, measured when it was asked last";
         let mut skew = out.gauge("bookstore_neighbour_clock_skew_seconds", help);
-        for (seen, copy) in &labelled {
+        for (seen, instance) in &labelled {
             if let Some(clock) = seen.clock {
-                skew.sample(&[("neighbour", seen.kind.as_str()), ("copy", copy)], clock.seconds());
+                skew.sample(
+                    &[("neighbour", seen.kind.as_str()), ("copy", instance)],
+                    clock.seconds(),
+                );
             }
         }
     }
 
-    /// Asks from time to time until the service stops, and hands each report to `observe`.
+    /// Probes periodically until the service stops, and calls `observe` with each report.
     pub(crate) fn watch(self: Arc<Self>, stopping: CancellationToken, observe: impl Fn(&Report) + Send + 'static) {
         tokio::spawn(stopping.run_until_cancelled_owned(async move {
             loop {
@@ -158,8 +159,8 @@ impl Neighbours {
     }
 }
 
-/// One copy of a service after it was asked.
-struct Copy {
+/// One instance of a service, with the result of its probe.
+struct Instance {
     kind: ServiceKind,
     url: String,
     /// Whether it runs in this process.
@@ -169,10 +170,10 @@ struct Copy {
 
 impl History {
     fn judge(&mut self, answers: Vec<(ServiceKind, Vec<Probe>)>) -> (Report, Vec<Observation>) {
-        let copies = answers.iter().map(|(_, probes)| probes.len()).sum();
-        self.copies.resize_with(copies, CopyHistory::default);
-        let mut histories = self.copies.iter_mut();
-        let mut groups: Vec<Vec<Copy>> = Vec::with_capacity(answers.len());
+        let instances = answers.iter().map(|(_, probes)| probes.len()).sum();
+        self.instances.resize_with(instances, InstanceHistory::default);
+        let mut histories = self.instances.iter_mut();
+        let mut groups: Vec<Vec<Instance>> = Vec::with_capacity(answers.len());
         for (kind, probes) in answers {
             let histories = histories.by_ref();
             groups.push(
@@ -182,26 +183,26 @@ impl History {
             );
         }
         let ledger = refuse_other_stores(&mut groups);
-        for (copy, history) in zip(groups.iter().flatten(), &mut self.copies) {
-            history.log(copy);
+        for (instance, history) in zip(groups.iter().flatten(), &mut self.instances) {
+            history.log(instance);
         }
-        let is_suspicious = self.copies.iter().any(|history| history.skewed_answers > 0)
-            || groups.iter().flatten().any(|copy| copy.found.is_err());
-        let mut clocks = self.copies.iter().map(|history| history.clock);
-        let copies = groups.iter().flat_map(|group| group.iter().enumerate());
-        let observations = copies.map(|(copy, found)| Observation {
+        let is_suspicious = self.instances.iter().any(|history| history.skewed_answers > 0)
+            || groups.iter().flatten().any(|instance| instance.found.is_err());
+        let mut clocks = self.instances.iter().map(|history| history.clock);
+        let instances = groups.iter().flat_map(|group| group.iter().enumerate());
+        let observations = instances.map(|(instance, found)| Observation {
             kind: found.kind,
-            copy,
+            instance,
             is_usable: found.found.is_ok(),
             clock: clocks.next().flatten(),
         });
         let observations = observations.collect();
-        let mut needs = Needs::default();
+        let mut status = DependencyStatus::default();
         for group in groups {
-            add(&mut needs, group);
+            add(&mut status, group);
         }
         let report = Report {
-            needs,
+            status,
             ledger,
             is_suspicious,
         };
@@ -209,8 +210,8 @@ impl History {
     }
 }
 
-impl CopyHistory {
-    fn judge(&mut self, kind: ServiceKind, probe: Probe) -> Copy {
+impl InstanceHistory {
+    fn judge(&mut self, kind: ServiceKind, probe: Probe) -> Instance {
         let Probe {
             url,
             is_local,
@@ -236,7 +237,7 @@ impl CopyHistory {
                 _ => Ok(liveness),
             }
         });
-        Copy {
+        Instance {
             kind,
             url,
             is_local,
@@ -244,15 +245,15 @@ impl CopyHistory {
         }
     }
 
-    /// Logs a fault that is found twice in a row, because services that start at the same time are not usable at once, and
-    /// its end. A service of the same process logs its faults itself, once for all that use it.
-    fn log(&mut self, copy: &Copy) {
-        let Copy {
+    /// Logs a fault that two consecutive probes find, because services that start together are not usable at once; and its
+    /// end. A service of the same process logs its own faults, once for all its users.
+    fn log(&mut self, instance: &Instance) {
+        let Instance {
             kind,
             url,
             is_local: false,
             found,
-        } = copy
+        } = instance
         else {
             return;
         };
@@ -273,26 +274,29 @@ impl CopyHistory {
     }
 }
 
-/// Makes faults of the copies with another store than the first usable catalog; returns its store and head.
-fn refuse_other_stores(groups: &mut [Vec<Copy>]) -> Option<(StoreId, Option<Position>)> {
-    let mut usable = groups.iter().flatten().filter_map(|copy| copy.found.as_ref().ok());
+/// Marks the instances over another store than the first usable catalog's as faulty; returns that store and its head.
+fn refuse_other_stores(groups: &mut [Vec<Instance>]) -> Option<(StoreId, Option<Position>)> {
+    let mut usable = groups
+        .iter()
+        .flatten()
+        .filter_map(|instance| instance.found.as_ref().ok());
     let catalog = usable.find(|found| found.service == ServiceKind::Catalog)?;
     let epoch = catalog.epoch;
     let (store, head) = (catalog.store?, catalog.head.map(|seq| Position { epoch, seq }));
-    for copy in groups.iter_mut().flatten() {
-        if copy.found.as_ref().is_ok_and(|found| found.store != Some(store)) {
-            copy.found = Err(Fault::OtherStore);
+    for instance in groups.iter_mut().flatten() {
+        if instance.found.as_ref().is_ok_and(|found| found.store != Some(store)) {
+            instance.found = Err(Fault::OtherStore);
         }
     }
     Some((store, head))
 }
 
-/// One usable copy of a group suffices: then the others are not missing.
-fn add(needs: &mut Needs, group: Vec<Copy>) {
-    let is_met = group.iter().any(|copy| copy.found.is_ok());
-    for Copy { kind, url, found, .. } in group {
+/// Adds the instances of a group. If one of them is usable, faults of the others only degrade the service.
+fn add(status: &mut DependencyStatus, group: Vec<Instance>) {
+    let is_met = group.iter().any(|instance| instance.found.is_ok());
+    for Instance { kind, url, found, .. } in group {
         match found {
-            Ok(found) => needs.neighbours.push(Neighbour {
+            Ok(found) => status.usable.push(Neighbour {
                 url: Some(url),
                 service: found.service,
                 version: found.version,
@@ -300,13 +304,13 @@ fn add(needs: &mut Needs, group: Vec<Copy>) {
                 activity: found.activity,
             }),
             Err(fault) => {
-                let need = MissingNeed::neighbour(kind, url, fault.to_string());
+                let missing = MissingDependency::service(kind, url, fault.to_string());
                 let list = if is_met {
-                    &mut needs.degraded
+                    &mut status.degraded
                 } else {
-                    &mut needs.missing
+                    &mut status.missing
                 };
-                list.push(need);
+                list.push(missing);
             }
         }
     }

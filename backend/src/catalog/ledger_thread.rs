@@ -1,4 +1,6 @@
-//! The thread that writes: it decides a batch, appends it, publishes it to the readers, and then answers.
+//! The ledger thread, the only writer: it decides a batch, appends it, publishes it to the readers, and then answers.
+
+mod history;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
@@ -11,61 +13,61 @@ use common::{
 };
 use tokio::sync::{oneshot, watch};
 
-use super::decide::{Batch, CurrentBook, DurableState};
+use super::decide::{CurrentBook, DecisionBatch, DurableState};
 use super::decision_index::Lookup;
 use super::followers::Followers;
+use super::initial_catalog::{self, InitialCatalog};
 use super::job::{Job, decide};
 use super::metrics::{CatalogMetrics, Tally};
 use super::queue::Inbox;
 use super::refusal_limit::RefusalLimit;
-use super::seed::{self, InitialCatalog};
 use super::state::{LedgerEnd, State};
 use super::store_status::StoreStatus;
 use super::{Error, bootstrap};
 use crate::store::{self, Store};
 
-/// Attempts to append one batch. If another catalog appends first every time, the jobs are rejected.
+/// Attempts to append one batch. The jobs are rejected if another catalog appends first in each of them.
 const ATTEMPTS_MAX: u32 = 8;
-/// After a conflict the catalogs take turns for so many batches.
+/// Number of batches after a conflict that first take the append lock.
 const TURNS: u32 = 256;
-/// What is written to find out whether a full disk has room again: more than is left in the last block of a file.
-const ROOM: &[u8] = &[0; 16 * 1024];
-/// A checkpoint is written after so many entries, so that a start after a crash stays quick; after more where there are
-/// many books, because their checkpoint costs more.
+/// Written to test whether a full disk has space again; larger than the unused rest of a file's last block can be.
+const DISK_PROBE: &[u8] = &[0; 16 * 1024];
+/// Entries after which a checkpoint is due, which bounds the replay at a start. With many books it is due after four entries
+/// per book, because their checkpoint costs more.
 const CHECKPOINT_ENTRIES: u64 = 250_000;
-/// How often the size of the ledger is read.
+/// Interval of measuring the ledger's size.
 const SIZE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What the readers of an open store use.
+/// The handles through which readers use an open store.
 #[derive(Debug)]
-pub(super) struct Loaded {
+pub(super) struct ReaderHandles {
     pub(super) store: Arc<dyn Store>,
     pub(super) state: Arc<RwLock<State>>,
     pub(super) end: watch::Receiver<LedgerEnd>,
     pub(super) followers: Arc<Followers>,
 }
 
-/// The thread's own state.
+/// The state of the ledger thread.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct LedgerThread {
     store: Arc<dyn Store>,
     state: Arc<RwLock<State>>,
     end: watch::Sender<LedgerEnd>,
     followers: Arc<Followers>,
     status: Arc<StoreStatus>,
     metrics: Arc<CatalogMetrics>,
-    /// When the size of the ledger was read last.
+    /// When the ledger's size was measured last.
     sized_at: Instant,
     last_checkpoint: Seq,
     refusals: RefusalLimit,
-    /// The next batches for which this catalog waits for its turn.
+    /// Number of batches that still take the append lock.
     turns: u32,
-    /// Failures that are not about the condition of the store.
+    /// Logs transient append errors that do not change the store's health.
     writing: Incident,
 }
 
-impl Writer {
-    /// Loads an open store; a fresh one is seeded from `initial` first.
+impl LedgerThread {
+    /// Loads an open store; fills a fresh one from `initial` first.
     pub(super) fn load(
         store: Box<dyn Store>,
         initial: &InitialCatalog,
@@ -73,7 +75,7 @@ impl Writer {
         metrics: &Arc<CatalogMetrics>,
     ) -> Result<Self, store::Error> {
         let store: Arc<dyn Store> = store.into();
-        let state = bootstrap::bootstrap(&*store, seed::load_or_seed(&*store, initial)?)?;
+        let state = bootstrap::bootstrap(&*store, initial_catalog::load_or_seed(&*store, initial)?)?;
         let end = watch::Sender::new(state.end());
         metrics.set_checkpoint(state.head);
         metrics.measure_ledger(&*store);
@@ -92,9 +94,8 @@ impl Writer {
         })
     }
 
-    /// What the readers need.
-    pub(super) fn loaded(&self) -> Loaded {
-        Loaded {
+    pub(super) fn reader_handles(&self) -> ReaderHandles {
+        ReaderHandles {
             store: Arc::clone(&self.store),
             state: Arc::clone(&self.state),
             end: self.end.subscribe(),
@@ -102,7 +103,7 @@ impl Writer {
         }
     }
 
-    /// Runs until the queue is closed or the store fails. Gives the senders of the `Close` jobs back in `closed`.
+    /// Runs until the queue is closed or the store fails. Moves the senders of the `Close` jobs to `closed`.
     pub(super) fn run(&mut self, mut inbox: Inbox, closed: &mut Vec<oneshot::Sender<()>>) -> Result<(), store::Error> {
         loop {
             let batch = inbox.take_batch();
@@ -113,7 +114,7 @@ impl Writer {
             for job in batch {
                 match job {
                     Job::Close(sender) => {
-                        // What is queued already is still done.
+                        // The jobs that are already queued are still executed.
                         inbox.close();
                         closed.push(sender);
                     }
@@ -129,16 +130,16 @@ impl Writer {
         }
     }
 
-    /// Decides and appends a batch and answers its jobs. After a conflict the whole batch is decided again, a limited
-    /// number of times, and on a full disk once more without what needs room. An error means that the store is closed: no
+    /// Decides and appends a batch, and answers its jobs. Decides the whole batch again after a conflict, and on a full disk
+    /// without the requests that append entries; at most [`ATTEMPTS_MAX`] times. After an error the store is closed, and no
     /// job is answered.
     fn execute(&mut self, mut jobs: Vec<Job>) -> Result<(), store::Error> {
-        let mut has_room = true;
+        let mut has_disk_space = true;
         for _ in 0..ATTEMPTS_MAX {
             if jobs.is_empty() {
                 return Ok(());
             }
-            let appended = match self.append_in_turn(&mut jobs, has_room) {
+            let appended = match self.append_in_turn(&mut jobs, has_disk_space) {
                 Err(store::Error::Conflict) => {
                     self.metrics.conflicts.add(1);
                     self.turns = TURNS;
@@ -159,7 +160,7 @@ impl Writer {
                         self.writing.failed(&error);
                     }
                     match error {
-                        store::Error::Full { .. } => has_room = false,
+                        store::Error::Full { .. } => has_disk_space = false,
                         _ => self.reject(std::mem::take(&mut jobs), || Error::of_transient(&error)),
                     }
                 }
@@ -170,7 +171,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Answers that jobs failed and changed nothing.
+    /// Answers jobs that failed and changed nothing.
     fn reject(&self, jobs: Vec<Job>, error: impl Fn() -> Error) {
         let mut tally = Tally::default();
         for job in jobs {
@@ -181,7 +182,6 @@ impl Writer {
         self.metrics.record(&tally);
     }
 
-    /// Answers the jobs of a batch.
     fn answer(&self, jobs: Vec<Job>) {
         let mut tally = Tally::default();
         jobs.iter().for_each(|job| job.tally(&mut tally));
@@ -190,36 +190,36 @@ impl Writer {
         reply::send_all(jobs.into_iter().filter_map(|job| job.answer(&state)));
     }
 
-    /// Decides and appends; after a conflict while no other catalog appends. Purchases whose deadline passes before their
-    /// turn comes are decided as late ones.
-    fn append_in_turn(&mut self, jobs: &mut [Job], has_room: bool) -> Result<Vec<Entry>, store::Error> {
+    /// Decides and appends. For [`TURNS`] batches after a conflict, first takes the append lock. Requests whose deadline passes
+    /// during that wait get `Expired`.
+    fn append_in_turn(&mut self, jobs: &mut [Job], has_disk_space: bool) -> Result<Vec<Entry>, store::Error> {
         let remaining = jobs.iter().filter_map(Job::deadline).map(Deadline::remaining).max();
         let (Some(remaining), true) = (remaining, self.turns > 0) else {
-            return self.decide_and_append(jobs, has_room);
+            return self.decide_and_append(jobs, has_disk_space);
         };
         self.turns -= 1;
         let appended = match self.store.take_turn(remaining.min(limits::DEADLINE_MAX)) {
             Ok(()) => self
                 .catch_up(false)
-                .and_then(|()| self.decide_and_append(jobs, has_room)),
-            Err(error) if error.is_transient() => self.decide_and_append(jobs, has_room),
+                .and_then(|()| self.decide_and_append(jobs, has_disk_space)),
+            Err(error) if error.is_transient() => self.decide_and_append(jobs, has_disk_space),
             Err(error) => Err(error),
         };
         self.store.end_turn();
         appended
     }
 
-    fn decide_and_append(&mut self, jobs: &mut [Job], has_room: bool) -> Result<Vec<Entry>, store::Error> {
+    fn decide_and_append(&mut self, jobs: &mut [Job], has_disk_space: bool) -> Result<Vec<Entry>, store::Error> {
         let end = self.end.borrow().head;
         let durable = Durable {
             state: &self.state,
             store: &*self.store,
             end,
         };
-        let batch = Batch::new(&durable, Timestamp::now())
+        let batch = DecisionBatch::new(&durable, Timestamp::now())
             .with_capacity(jobs.iter().map(Job::lines).sum())
             .with_refusals_max(self.refusals.remaining(Instant::now()))
-            .with_room(has_room);
+            .with_disk_space(has_disk_space);
         let entries = decide(jobs, batch)?;
         #[cfg(feature = "fault-injection")]
         let entries = crate::fault_injection::lose(entries);
@@ -249,16 +249,16 @@ impl Writer {
         match self.status.health() {
             Some(StoreHealth::Ok) => {}
             _ if !entries.is_empty() => self.status.set_ok(),
-            // A write shows whether the database accepts writes again.
+            // An empty append shows whether the database accepts writes again.
             _ if self.store.is_shared() => self.confirm_last()?,
-            // So does a blob whether the disk has room again.
-            _ if self.store.put_blob("room", ROOM).is_ok() => self.status.set_ok(),
+            // Writing a blob shows whether the disk has space again.
+            _ if self.store.put_blob("room", DISK_PROBE).is_ok() => self.status.set_ok(),
             _ => {}
         }
         Ok(entries)
     }
 
-    /// Shows durable entries to the followers and the other readers.
+    /// Hands durable entries to the followers, and makes them visible to the other readers.
     fn publish(&self, entries: Vec<Entry>) {
         if entries.is_empty() {
             return;
@@ -266,73 +266,6 @@ impl Writer {
         self.followers.apply(entries, &self.state);
         let end = self.read_state().end();
         self.end.send_replace(end);
-    }
-
-    /// Applies what other catalogs appended, once it is certain to last. Where the ledger does not continue what this
-    /// catalog knows, as after a conflict without a new entry, everything is loaded afresh.
-    fn catch_up(&mut self, after_conflict: bool) -> Result<(), store::Error> {
-        let mut awaits_entry = after_conflict;
-        loop {
-            let (known, before) = {
-                let state = self.read_state();
-                let known = state.decisions.last_group();
-                let before = known
-                    .first()
-                    .map_or(state.head, |first| Seq(first.seq.0.saturating_sub(1)));
-                (known, before)
-            };
-            let mut page = bootstrap::next_page(&*self.store, before)?;
-            if !page.starts_with(&known) {
-                return self.replace_history();
-            }
-            page.drain(..known.len());
-            let Some(last) = page.last() else {
-                // A conflict without another entry: another catalog replaced the history.
-                return if awaits_entry { self.load_afresh() } else { Ok(()) };
-            };
-            match self.store.confirm(last) {
-                Err(store::Error::Conflict) => return Ok(()),
-                confirmed => confirmed?,
-            }
-            self.publish(page);
-            awaits_entry = false;
-        }
-    }
-
-    /// The database lacks entries that this catalog knows, or has others in their places. Gives the ledger another id,
-    /// unless another catalog has, so that nothing of the lost history is taken for a part of this one.
-    fn replace_history(&mut self) -> Result<(), store::Error> {
-        let LedgerEnd { store, head } = *self.end.borrow();
-        let why = format!(
-            "it does not have all {} entries that this catalog knows; everything is read afresh",
-            head.seq
-        );
-        self.status.set(StoreHealth::LostEntries, why);
-        self.store.replace_id(store)?;
-        self.load_afresh()
-    }
-
-    fn load_afresh(&mut self) -> Result<(), store::Error> {
-        let state = bootstrap::bootstrap(&*self.store, self.store.load()?)?;
-        let (end, known) = (state.end(), *self.end.borrow());
-        self.last_checkpoint = end.head.seq;
-        self.metrics.set_checkpoint(end.head.seq);
-        self.followers.replace(state, &self.state);
-        if known.store != end.store {
-            tracing::warn!(known = %known.head, found = %end.head, store = %end.store, "another history was loaded");
-        }
-        self.end.send_replace(end);
-        self.status.set_ok();
-        Ok(())
-    }
-
-    fn confirm_last(&self) -> Result<(), store::Error> {
-        let last = self.read_state().decisions.last_group().pop();
-        if let Some(last) = last {
-            self.store.confirm(&last)?;
-            self.status.set_ok();
-        }
-        Ok(())
     }
 
     fn checkpoint_if_due(&mut self) -> Result<(), store::Error> {
@@ -373,7 +306,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for LedgerThread {
     fn drop(&mut self) {
         self.followers.disconnect();
     }

@@ -8,16 +8,16 @@ use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 
 /// A future that goes on in a task of its own if it is dropped before it ends. While its caller waits it needs no task.
-pub(crate) struct Continued<T: Send + 'static>(Option<BoxFuture<'static, T>>);
+pub(crate) struct DetachOnDrop<T: Send + 'static>(Option<BoxFuture<'static, T>>);
 
-impl<T: Send + 'static> Continued<T> {
+impl<T: Send + 'static> DetachOnDrop<T> {
     /// Must be dropped within a runtime.
     pub(crate) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
         Self(Some(work.boxed()))
     }
 }
 
-impl<T: Send + 'static> Future for Continued<T> {
+impl<T: Send + 'static> Future for DetachOnDrop<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
@@ -33,7 +33,7 @@ impl<T: Send + 'static> Future for Continued<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Continued<T> {
+impl<T: Send + 'static> Drop for DetachOnDrop<T> {
     fn drop(&mut self) {
         // Without a runtime the process is ending.
         if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
@@ -52,10 +52,10 @@ mod tests {
 
     #[tokio::test]
     async fn work_ends_whether_its_caller_waits_or_is_dropped() {
-        assert_eq!(Continued::new(async { 7 }).await, 7);
+        assert_eq!(DetachOnDrop::new(async { 7 }).await, 7);
         let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (begin, end) = (Arc::clone(&go), Arc::clone(&done));
-        let mut work = Continued::new(async move {
+        let mut work = DetachOnDrop::new(async move {
             begin.notified().await;
             end.notify_one();
         });

@@ -1,4 +1,4 @@
-//! Keeps up with other catalogs on a shared store, and watches whether the store answers.
+//! Monitors the store: detects the appends of other catalogs on a database, and failures and recoveries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,38 +9,38 @@ use common::wire::StoreHealth;
 use tokio::sync::{SetOnce, watch};
 
 use super::job::Job;
-use super::ledger::Ledger;
+use super::ledger_handle::LedgerHandle;
+use super::ledger_thread::ReaderHandles;
 use super::state::LedgerEnd;
 use super::store_status::StoreStatus;
-use super::writer::Loaded;
 use crate::store;
 
-/// How long one wait for an append lasts.
+/// Timeout of one wait for another catalog's append.
 const APPEND_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Delays after a wait that failed.
+/// Delays after a failed wait.
 const RETRY: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
-/// How often a store of files is confirmed.
-const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a confirmation is waited for. It is done even later.
+/// Interval of the probes of a file store.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// Timeout of waiting for a `ConfirmHead`, which the thread executes even later.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Lets the ledger's thread confirm the head, and so catch up, whenever another catalog has appended, and after every
-/// failure of the store. Ends with the thread.
-pub(super) async fn follow(loaded: Arc<SetOnce<Loaded>>, ledger: Ledger, status: Arc<StoreStatus>) {
-    let Loaded { store, end, .. } = loaded.wait().await;
+/// Queues `ConfirmHead` whenever another catalog has appended, and after every failure of the store; the ledger thread then
+/// reads the missing entries. Ends with the thread.
+pub(super) async fn monitor(handles: Arc<SetOnce<ReaderHandles>>, ledger: LedgerHandle, status: Arc<StoreStatus>) {
+    let ReaderHandles { store, end, .. } = handles.wait().await;
     if !store.is_shared() {
         // The task must not keep the store open.
         let end = end.clone();
-        drop(loaded);
-        return recheck(end, ledger).await;
+        drop(handles);
+        return probe_file_store(end, ledger).await;
     }
     let (mut backoff, following) = (RETRY, Incident::new("other catalogs cannot be followed"));
-    // The thread owns the sender.
+    // The thread owns the sender of `end`.
     while end.has_changed().is_ok() {
         let (store, known) = (Arc::clone(store), end.borrow().head.seq);
         let waiting = tokio::task::spawn_blocking(move || store.wait_for_append(known, APPEND_WAIT_TIMEOUT));
         let Ok(waited) = waiting.await else { return };
-        status.is_stalled();
+        status.check_stall();
         let must_confirm = match waited {
             Ok(found) => found > end.borrow().head.seq || status.health() != Some(StoreHealth::Ok),
             Err(store::Error::Conflict) => true,
@@ -53,7 +53,7 @@ pub(super) async fn follow(loaded: Arc<SetOnce<Loaded>>, ledger: Ledger, status:
             }
         };
         if must_confirm {
-            // A full queue needs no retry: its jobs find the new head by a conflict.
+            // After a full queue, its jobs find the new head by a conflict.
             let confirming = tokio::time::timeout(CONFIRM_TIMEOUT, ledger.call(Job::ConfirmHead));
             if !matches!(confirming.await, Ok(Ok(()))) {
                 tokio::time::sleep(backoff.next_delay()).await;
@@ -65,12 +65,12 @@ pub(super) async fn follow(loaded: Arc<SetOnce<Loaded>>, ledger: Ledger, status:
     }
 }
 
-/// Lets the ledger's thread confirm the head of a store of files while nothing is sold: it finds out that the ledger lost its
-/// name, or that there is room again. Ends with the thread.
-async fn recheck(end: watch::Receiver<LedgerEnd>, ledger: Ledger) {
+/// Queues `ConfirmHead` periodically: without sales it detects that the ledger's file was removed, or that the disk has space
+/// again. Ends with the thread.
+async fn probe_file_store(end: watch::Receiver<LedgerEnd>, ledger: LedgerHandle) {
     while end.has_changed().is_ok() {
-        tokio::time::sleep(RECHECK_INTERVAL).await;
-        // A full queue needs no retry.
+        tokio::time::sleep(PROBE_INTERVAL).await;
+        // A full queue needs no probe: its jobs use the store.
         let _ = ledger.call(Job::ConfirmHead).await;
     }
 }

@@ -10,12 +10,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::CatalogService;
-use crate::local::Local;
+use crate::in_process::InProcess;
 
 /// The limit on a read.
 const READ: Duration = limits::HTTP_READ_TIMEOUT;
 
-impl Catalog for Local<CatalogService> {
+impl Catalog for InProcess<CatalogService> {
     fn topics(&self, fresh: Freshness) -> Call<'_, AsOf<Topics>> {
         self.call(READ, self.service.topics(fresh)).boxed()
     }

@@ -6,9 +6,9 @@ use common::{OrderId, Problem, limits};
 use futures::FutureExt;
 
 use super::OrderService;
-use crate::local::Local;
+use crate::in_process::InProcess;
 
-impl Orders for Local<OrderService> {
+impl Orders for InProcess<OrderService> {
     fn place(&self, order: Order) -> Call<'_, Placed> {
         let call = async move {
             Ok::<_, Problem>(Placed {
