@@ -1,4 +1,4 @@
-//! The rules of one entry, given the book as the entries before it leave it.
+//! The rules of one entry, given the book before it.
 
 use common::wire::Book;
 use common::{ArcStr, Cost, Description, Entry, Kind, Reason, Seq, Stock};
@@ -8,15 +8,15 @@ use crate::Violation;
 /// A book as it follows from the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BookState {
-    /// Copies left.
+    /// The number of copies.
     pub stock: Stock,
-    /// The price in force; absent if the ledger never stated one.
+    /// The current price; `None` if the ledger has not stated one.
     pub cost: Option<Cost>,
-    /// The entry that changed the book last.
+    /// The number of the last entry that changed the book.
     pub seq: Seq,
-    /// The title in force; absent if the ledger did not state it yet.
+    /// The current title; `None` if the ledger has not stated one.
     pub title: Option<ArcStr>,
-    /// What describes it; absent with the title.
+    /// The topic and the other texts; `None` if and only if the title is.
     pub description: Option<Box<Description>>,
 }
 
@@ -33,8 +33,8 @@ impl From<&Book> for BookState {
 }
 
 impl BookState {
-    /// The book after an entry, which is taken at its word even if it breaks a rule; `None` once it is withdrawn, and for
-    /// an unknown book to which the entry gives no stock.
+    /// The book after an entry, even if the entry breaks a rule. `None` after a withdrawal, and if the book is unknown and
+    /// the entry states no stock.
     pub fn after(before: Option<Self>, entry: &Entry) -> Option<Self> {
         let stock = match (entry.kind, entry.stock_after) {
             (Kind::Withdrawn, _) => return None,
@@ -59,8 +59,8 @@ impl BookState {
         Some(book)
     }
 
-    /// Compares a book of the catalog with the one that follows from the ledger. A `seq` of 0 is not compared: a catalog
-    /// file does not say which entry changed a book last.
+    /// Compares a book of the catalog with the one that follows from the ledger. A `seq` of 0 is not compared, because a
+    /// catalog file has no such column.
     pub fn check_book(ledger: Option<&Self>, book: &Book) -> Option<Violation> {
         let Some(ledger) = ledger else {
             return Some(Violation::MissingInLedger);
@@ -102,7 +102,7 @@ impl BookState {
     }
 }
 
-/// Checks an entry against the book as it was before the entry; `None` if no book had the number.
+/// Checks an entry against the book before it; `book` is `None` if no book has the number.
 pub fn check_entry(entry: &Entry, book: Option<&BookState>) -> Vec<Violation> {
     let before = book.map_or(Stock::ZERO, |book| book.stock);
     let violations = [
@@ -112,7 +112,7 @@ pub fn check_entry(entry: &Entry, book: Option<&BookState>) -> Vec<Violation> {
         check_price(entry, book),
         check_title(entry, book),
     ];
-    // Most entries break no rule, and then this allocates nothing.
+    // Without a violation this allocates nothing.
     violations.into_iter().flatten().collect()
 }
 
@@ -142,7 +142,7 @@ fn check_stock(entry: &Entry, book: Option<&BookState>) -> Option<Violation> {
     }
 }
 
-/// Checks the fields of an entry that its kind requires.
+/// Checks that an entry has the fields that its kind requires, and no others.
 pub fn check_fields(entry: &Entry) -> Option<Violation> {
     let &Entry { quantity, change, .. } = entry;
     match entry.kind {
@@ -196,13 +196,13 @@ fn check_refusal(entry: &Entry, stock: Stock) -> Option<Violation> {
     }
 }
 
-/// Whether an entry may create a book or change more than its stock. In an old format a `set` without an id did so without
-/// a description.
+/// Whether an entry may create a book or change more than its stock. In ledger format 1 a `set` entry without an id may do so
+/// without a description.
 fn may_describe(entry: &Entry) -> bool {
     entry.kind == Kind::Set && (entry.description.is_some() || entry.order.is_none())
 }
 
-/// Every entry that does not describe the book repeats the price in force.
+/// Every entry that does not describe the book repeats the current price.
 fn check_price(entry: &Entry, book: Option<&BookState>) -> Option<Violation> {
     let in_force = book.filter(|_| !may_describe(entry))?.cost;
     (in_force != entry.unit_cost).then_some(Violation::PriceMismatch {
@@ -211,7 +211,7 @@ fn check_price(entry: &Entry, book: Option<&BookState>) -> Option<Violation> {
     })
 }
 
-/// An order names the title in force, once the ledger has stated one. A new book and a new price need a description.
+/// An order names the current title if the ledger has stated one. A new book and a new price need a description.
 fn check_title(entry: &Entry, book: Option<&BookState>) -> Option<Violation> {
     match entry.kind {
         Kind::Sold | Kind::Refused => {
@@ -271,7 +271,7 @@ mod tests {
             );
             assert!(matches!(seq, Some(Violation::CatalogSeq { .. })), "{seq:?}");
         }
-        assert_eq!(found(|book| book.seq = Seq::ZERO), None, "of a catalog file");
+        assert_eq!(found(|book| book.seq = Seq::ZERO), None, "a catalog file has no seq");
         assert_eq!(BookState::check_book(None, &catalog), Some(Violation::MissingInLedger));
     }
 

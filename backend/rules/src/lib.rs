@@ -1,6 +1,6 @@
-//! The invariants of a ledger, as pure predicates: no I/O, no clock, no knowledge of who asks.
+//! The invariants of a ledger, as pure predicates without I/O and clock.
 //!
-//! `bookstored audit`, the autopilot's audit and the model replay a ledger through [`LedgerReplay`]; the catalog's debug
+//! `bookstored audit`, the autopilot's audit and the model check a whole ledger with [`LedgerChecker`]; the catalog's debug
 //! assertions check single entries with the same predicates.
 //!
 //! | rule | predicate |
@@ -10,20 +10,20 @@
 //! | an entry has the fields of its kind, and concerns a book that exists | [`check_fields`], [`check_entry`] |
 //! | a sale takes its quantity; a refusal takes nothing and fits the stock; a withdrawal leaves nothing | [`check_entry`] |
 //! | the price charged and the title sold are those in force; a new book is described | [`check_entry`] |
-//! | an order is decided once | [`DecidedOrders`]; not part of a replay |
+//! | an order is decided once | [`DecidedOrders`]; not part of [`LedgerChecker`] |
 //! | a receipt has the lines of its order, and its totals add up | [`check_receipt`] |
 //! | the catalog's books are those that follow from the ledger | [`BookState::check_book`] |
 
 mod entry;
-mod group;
+mod sequence;
 mod orders;
 mod receipt;
-mod replay;
+mod checker;
 mod violation;
 
 pub use entry::{BookState, check_entry, check_fields};
-pub use group::{LedgerEnd, check_sequence};
+pub use sequence::{SequenceState, check_sequence};
 pub use orders::{DecidedOrders, DuplicateOrders};
 pub use receipt::check_receipt;
-pub use replay::LedgerReplay;
+pub use checker::LedgerChecker;
 pub use violation::{Rule, Violation};

@@ -1,4 +1,4 @@
-//! An order is decided once.
+//! The rule that an order is decided once.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use common::{Entry, OrderId, Seq};
 
 use crate::Violation;
 
-/// The orders that a ledger decided, to find those that it decided twice. Two passes over the ledger, so that one order
-/// costs 16 bytes: [`add`](Self::add) every entry, then [`into_duplicates`](Self::into_duplicates).
+/// Collects the decided orders, at 16 bytes an order. To find duplicates, [`add`](Self::add) every entry, then run a second
+/// pass with [`into_duplicates`](Self::into_duplicates).
 #[derive(Debug, Default)]
 pub struct DecidedOrders(Vec<OrderId>);
 
 impl DecidedOrders {
-    /// For about so many entries.
+    /// Reserves room for `entries` orders.
     pub fn with_capacity(entries: usize) -> Self {
         Self(Vec::with_capacity(entries))
     }
 
-    /// Adds the order of an entry, once for all its lines.
+    /// Adds the order of an entry if the entry is the order's first line.
     pub fn add(&mut self, entry: &Entry) {
         self.0.extend(entry.order.filter(|_| entry.line.is_first()));
     }
@@ -35,7 +35,7 @@ impl DecidedOrders {
 pub struct DuplicateOrders(HashMap<OrderId, Option<Seq>>);
 
 impl DuplicateOrders {
-    /// Whether every order was decided once, so that no second pass is needed.
+    /// Whether every order was decided once, which makes a second pass unnecessary.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,12 +1,11 @@
-//! The rules of a receipt, given the lines that were ordered. A receipt whose lines are those of the ledger too proves that
-//! the whole order is there.
+//! The rules of a receipt, given the ordered lines.
 
 use common::money::Total;
 use common::wire::{OrderLine, OrderStatus, Receipt, ReceiptLine};
 
 use crate::Violation;
 
-/// Checks that a receipt has the ordered lines, that these are consecutive entries, and that its totals add up.
+/// Checks that a receipt has the ordered lines, that its lines are consecutive entries, and that its totals add up.
 pub fn check_receipt(receipt: &Receipt, ordered: &[OrderLine]) -> Option<Violation> {
     let lines = &receipt.lines;
     let is_ordered =
@@ -25,7 +24,7 @@ pub fn check_receipt(receipt: &Receipt, ordered: &[OrderLine]) -> Option<Violati
     Some(Violation::WrongTotal { stated, expected })
 }
 
-/// What a line costs; a sale without a price is worth nothing.
+/// The total of a line; zero for a refused line and for a sale without a price.
 fn line_total(line: &ReceiptLine, status: OrderStatus) -> Total {
     let cost = line.cost.filter(|_| status == OrderStatus::Sold);
     cost.map_or(Total::ZERO, |cost| cost.times(line.quantity))

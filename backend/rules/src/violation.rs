@@ -1,14 +1,14 @@
-//! What can be wrong with a ledger, each case with the values that show it.
+//! Violations of the ledger's rules, each with the values that prove it.
 
 use common::money::Total;
 use common::{ArcStr, Cost, GroupPosition, OrderId, Quantity, Seq, Stock};
 
-/// The group to which a violation belongs.
+/// The rule that a [`Violation`] breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Rule {
-    /// Entries count from 1 without a gap.
+    /// Entries are numbered from 1 without a gap.
     Sequence,
-    /// The lines of an order or a change follow each other, none is missing, and all are sold or none.
+    /// The lines of an order or a change are consecutive and complete; either all lines of an order are sold or none is.
     Group,
     /// An entry has the fields of its kind.
     Fields,
@@ -18,9 +18,9 @@ pub enum Rule {
     StockAddsUp,
     /// No entry takes a stock below 0.
     StockNotNegative,
-    /// The price of an entry is the price in force.
+    /// The price of an entry is the book's current price.
     Price,
-    /// The title of an order is the title in force, and a new book has a title and a topic.
+    /// The title of an order is the book's current title, and a new book has a title and a topic.
     Title,
     /// A refusal changes nothing, and its reason fits the stock.
     Refusal,
@@ -28,20 +28,20 @@ pub enum Rule {
     DecidedOnce,
     /// A receipt has the lines of its order, and its totals add up.
     Receipt,
-    /// The catalog's books are those that follow from the ledger.
+    /// The catalog's books are the books that follow from the ledger.
     Catalog,
 }
 
-/// A broken rule; the text does not repeat the entry and the book that it is about.
+/// A broken rule. Its message names neither the entry nor the book: the caller does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
-    /// Another entry should stand here.
+    /// The entry's number is not the next one.
     #[error("entry {expected} should stand here")]
     OutOfSequence {
-        /// The number that follows the entry before.
+        /// The number after that of the previous entry.
         expected: Seq,
     },
-    /// The entry does not continue the group before it, or begins within a group.
+    /// The entry does not continue the unfinished group before it, or a group does not begin with its first line.
     #[error("line {} of {} does not continue what is before it", line.number(), line.count())]
     BrokenGroup {
         /// The entry's line.
@@ -59,10 +59,10 @@ pub enum Violation {
         common::limits::ORDER_LINES_MAX
     )]
     TooManyLines {
-        /// Lines of the group.
+        /// The number of lines.
         count: u16,
     },
-    /// An order was refused because of its other lines, but none of them is the reason.
+    /// Every line of a refused order gives another line as the reason.
     #[error("no line of the refused order could not be sold")]
     RefusedWithoutReason,
     /// The entry needs a book that exists.
@@ -89,18 +89,18 @@ pub enum Violation {
         /// The stock that the entry states.
         stated: Option<Stock>,
     },
-    /// The entry has another price than the book.
+    /// The entry's price is not the book's.
     #[error("the entry has a price of {}, but the price in force is {}", or_none(*.stated), or_none(*.in_force))]
     PriceMismatch {
         /// The price that the entry states.
         stated: Option<Cost>,
-        /// The price of the book at this point of the ledger.
+        /// The book's price before the entry.
         in_force: Option<Cost>,
     },
     /// A sale lacks its order or has no valid quantity.
     #[error("a sale needs an order id and a quantity from 1 to {}", common::limits::QUANTITY_MAX)]
     IncompleteSale,
-    /// A sale takes another number of copies than its quantity.
+    /// A sale's change differs from its quantity.
     #[error("the sale has a quantity of {quantity}, but changes the stock by {change}")]
     QuantityMismatch {
         /// The sale's quantity.
@@ -117,7 +117,7 @@ pub enum Violation {
         /// The refusal's change.
         change: i64,
     },
-    /// A refusal says sold out, but the copies were there.
+    /// The reason of a refusal is `sold out`, but the copies were in stock.
     #[error("a quantity of {quantity} was refused as sold out with {stock} in stock")]
     RefusedInStock {
         /// The refused quantity.
@@ -125,7 +125,7 @@ pub enum Violation {
         /// Copies before the entry.
         stock: Stock,
     },
-    /// A refusal says that the line could have been sold, but the copies were not there.
+    /// The reason of a refusal is another line, but the copies were not in stock.
     #[error("a quantity of {quantity} was refused only because of other lines with {stock} in stock")]
     RefusedOutOfStock {
         /// The refused quantity.
@@ -138,7 +138,7 @@ pub enum Violation {
     TitleMismatch {
         /// The title that the entry states.
         stated: Option<ArcStr>,
-        /// The title of the book at this point of the ledger.
+        /// The book's title before the entry.
         in_force: Option<ArcStr>,
     },
     /// A book is created, or its price changed, without a description.
@@ -153,10 +153,10 @@ pub enum Violation {
     /// A restock lacks its id.
     #[error("a restock needs an id")]
     IncompleteRestock,
-    /// A withdrawal leaves copies.
+    /// The stock after a withdrawal is not 0.
     #[error("a withdrawn book must have a stock of 0")]
     StockAfterWithdrawal,
-    /// Another entry than a refusal has a reason.
+    /// An entry that is not a refusal has a reason.
     #[error("only a refusal has a reason")]
     UnexpectedReason,
     /// The order was decided before.
@@ -167,18 +167,18 @@ pub enum Violation {
         /// The entry that decided it.
         first: Seq,
     },
-    /// A receipt has other books or quantities than its order.
+    /// The books or quantities of a receipt differ from those of its order.
     #[error("the receipt has other lines than the order")]
     OtherLines,
-    /// The lines of a receipt do not follow each other in the ledger.
+    /// The lines of a receipt are not consecutive entries.
     #[error("the lines of the receipt are not consecutive entries")]
     ScatteredLines,
     /// A receipt or one of its lines has a wrong total.
     #[error("the receipt states a total of {stated} instead of {expected}")]
     WrongTotal {
-        /// The total that it states.
+        /// The total in the receipt.
         stated: Total,
-        /// The total that its lines, or cost and quantity, give.
+        /// The sum of the lines, or cost times quantity.
         expected: Total,
     },
     /// The ledger has a book that the catalog lacks.
@@ -190,17 +190,17 @@ pub enum Violation {
     /// Catalog and ledger differ in a stock.
     #[error("the catalog has a stock of {catalog}, the ledger {ledger}")]
     CatalogStock {
-        /// The catalog's.
+        /// The catalog's stock.
         catalog: Stock,
-        /// The ledger's.
+        /// The ledger's stock.
         ledger: Stock,
     },
     /// Catalog and ledger differ in a price.
     #[error("the catalog has a cost of {catalog}, the ledger {}", or_none(*.ledger))]
     CatalogCost {
-        /// The catalog's.
+        /// The catalog's price.
         catalog: Cost,
-        /// The ledger's.
+        /// The ledger's price.
         ledger: Option<Cost>,
     },
     /// Catalog and ledger differ in the title or a text of the description.
@@ -208,23 +208,23 @@ pub enum Violation {
     CatalogDescription {
         /// The column's name.
         column: &'static str,
-        /// The catalog's.
+        /// The catalog's text.
         catalog: Option<ArcStr>,
-        /// The ledger's.
+        /// The ledger's text.
         ledger: Option<ArcStr>,
     },
     /// Catalog and ledger differ in the entry that changed a book last.
     #[error("the catalog says that entry {catalog} changed the book last, but entry {ledger} did")]
     CatalogSeq {
-        /// The catalog's.
+        /// The catalog's `seq`.
         catalog: Seq,
-        /// The ledger's.
+        /// The ledger's `seq`.
         ledger: Seq,
     },
 }
 
 impl Violation {
-    /// The rule that is broken.
+    /// The broken rule.
     pub fn rule(&self) -> Rule {
         match self {
             Self::OutOfSequence { .. } => Rule::Sequence,

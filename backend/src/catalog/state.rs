@@ -139,7 +139,7 @@ impl State {
 
     /// The rules of the ledger that the entries would break if they were applied now.
     fn check(&self, entries: &[Entry]) -> Vec<rules::Violation> {
-        let mut end = rules::LedgerEnd::at(self.head);
+        let mut end = rules::SequenceState::at(self.head);
         let mut books = BTreeMap::new();
         let mut violations = Vec::new();
         for entry in entries {

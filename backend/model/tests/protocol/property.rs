@@ -2,7 +2,7 @@
 //! something.
 
 use common::{Kind, entry};
-use rules::LedgerReplay;
+use rules::LedgerChecker;
 use stateright::Property;
 
 use super::shop::{OperationKind, Shop};
@@ -154,12 +154,12 @@ fn decided_by(state: &State, operation: OperationIndex, seq: u64, refused: bool)
 
 /// The ledger breaks no rule, and its last stocks are the first ones plus the operations that were done.
 fn is_conserved(shop: &Shop, state: &State) -> bool {
-    let mut replay = LedgerReplay::new();
+    let mut checker = LedgerChecker::new();
     if !state
         .ledger
         .entries()
         .iter()
-        .all(|entry| replay.apply(entry).is_empty())
+        .all(|entry| checker.apply(entry).is_empty())
     {
         return false;
     }
@@ -175,6 +175,6 @@ fn is_conserved(shop: &Shop, state: &State) -> bool {
             OperationKind::Describe => {}
         }
     }
-    let stocks = Shop::items().map(|item| replay.book(item).map(|book| i64::from(book.stock.get())));
+    let stocks = Shop::items().map(|item| checker.book(item).map(|book| i64::from(book.stock.get())));
     stocks == expected.map(Some)
 }

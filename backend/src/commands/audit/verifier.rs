@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use common::wire::Book;
 use common::{Entry, Seq};
-use rules::{BookState, DecidedOrders, DuplicateOrders, LedgerReplay};
+use rules::{BookState, DecidedOrders, DuplicateOrders, LedgerChecker};
 use sha2::{Digest as _, Sha256};
 
 use super::report::{AuditReport, Finding};
@@ -13,7 +13,7 @@ use super::report::{AuditReport, Finding};
 /// An audit under way.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    replay: LedgerReplay,
+    checker: LedgerChecker,
     orders: DecidedOrders,
     digest: Sha256,
     /// Reused for each entry.
@@ -25,7 +25,7 @@ impl Verifier {
     /// For a ledger whose last entry is `head`.
     pub(super) fn new(head: Seq) -> Self {
         Self {
-            replay: LedgerReplay::new(),
+            checker: LedgerChecker::new(),
             orders: DecidedOrders::with_capacity(usize::try_from(head.0).unwrap_or_default()),
             digest: Sha256::new(),
             line: Vec::new(),
@@ -45,25 +45,25 @@ impl Verifier {
         self.line.push(b'\n');
         self.digest.update(&self.line);
         self.report.totals.add(entry);
-        for violation in self.replay.apply(entry) {
+        for violation in self.checker.apply(entry) {
             self.report.add(Finding::of(entry, &violation));
         }
     }
 
     /// Checks that the ledger ends with a whole group, and that it leads to the catalog's books after the entry `at`.
     pub(super) fn check_end(&mut self, books: &[Book], at: Seq) {
-        if let Some(violation) = self.replay.check_complete() {
+        if let Some(violation) = self.checker.check_complete() {
             self.report.add(Finding::at(at, violation.to_string()));
         }
         for book in books {
-            let ledger = self.replay.book(book.item);
+            let ledger = self.checker.book(book.item);
             if let Some(violation) = BookState::check_book(ledger, book) {
                 let seq = ledger.map_or(at, |ledger| ledger.seq);
                 self.report.add(Finding::of_book(seq, book.item, &violation));
             }
         }
         let in_catalog: HashSet<_> = books.iter().map(|book| book.item).collect();
-        for (item, ledger) in self.replay.books().filter(|(item, _)| !in_catalog.contains(item)) {
+        for (item, ledger) in self.checker.books().filter(|(item, _)| !in_catalog.contains(item)) {
             let violation = Finding::of_book(ledger.seq, item, &rules::Violation::MissingInCatalog);
             self.report.add(violation);
         }
@@ -83,9 +83,9 @@ impl Verifier {
             let _ = write!(digest, "{byte:02x}");
         }
         AuditReport {
-            head: self.replay.head(),
+            head: self.checker.head(),
             digest,
-            books: self.replay.books().len(),
+            books: self.checker.books().len(),
             remarks,
             ..report
         }

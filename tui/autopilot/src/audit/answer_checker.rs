@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use common::wire::{Book, OrderLine, OrderLines};
 use common::{Entry, ItemNumber, Kind, OrderId, Seq, Stock};
-use rules::{LedgerReplay, Rule};
+use rules::{LedgerChecker, Rule};
 
 use super::book::AuditedBook;
 use super::change::{ChangeKind, ChangeRecord, describe_entry, describe_line, title_digest};
@@ -20,7 +20,7 @@ use crate::sample::BookSample;
 #[derive(Debug)]
 pub(super) struct AnswerChecker {
     run_id: RunId,
-    ledger: LedgerReplay,
+    ledger: LedgerChecker,
     books: HashMap<ItemNumber, AuditedBook>,
     /// The last checked entry.
     previous: Option<Entry>,
@@ -42,7 +42,7 @@ impl AnswerChecker {
         };
         Self {
             run_id,
-            ledger: LedgerReplay::from_sample(
+            ledger: LedgerChecker::from_sample(
                 sample.head.seq,
                 sample.books.iter().map(|book| (book.item, book.into())),
             ),

@@ -4,26 +4,26 @@ use common::{Entry, GroupPosition, ItemNumber, Kind, OrderId, Reason, Seq, Times
 
 use crate::Violation;
 
-/// The end of a ledger, which the next entry must continue.
+/// What the next entry must continue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LedgerEnd {
+pub struct SequenceState {
     seq: Seq,
-    /// The last line of a group that lacks lines.
-    open: Option<OpenGroup>,
+    unfinished_group: Option<UnfinishedGroup>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct OpenGroup {
+struct UnfinishedGroup {
+    /// Its last line so far.
     line: GroupPosition,
     order: Option<OrderId>,
     at: Timestamp,
     item: ItemNumber,
     family: Family,
-    /// Whether one of its lines is the reason of a refusal.
+    /// Whether one of its lines could not be sold on its own.
     has_reason: bool,
 }
 
-/// The kinds that may be in one group.
+/// All entries of a group have one family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Family {
     Sold,
@@ -31,57 +31,64 @@ enum Family {
     Changed,
 }
 
-impl LedgerEnd {
-    /// The end after the entry `seq`, which is the last of its group.
+impl SequenceState {
+    /// The state after the entry `seq`, which is the last of its group.
     pub fn at(seq: Seq) -> Self {
-        Self { seq, open: None }
+        Self {
+            seq,
+            unfinished_group: None,
+        }
     }
 
-    /// The position of the last entry.
+    /// The number of the last entry.
     pub fn seq(self) -> Seq {
         self.seq
     }
 
-    /// The end after `entry`, which is taken at its word.
+    /// The state after `entry`, even if it breaks a rule.
     #[must_use]
     pub fn after(self, entry: &Entry) -> Self {
-        let group = OpenGroup {
+        let group = UnfinishedGroup {
             line: entry.line,
             order: entry.order,
             at: entry.at,
             item: entry.item,
             family: family(entry.kind),
-            has_reason: is_reason(entry) || self.open.is_some_and(|open| open.has_reason && !entry.line.is_first()),
+            has_reason: is_reason(entry)
+                || self
+                    .unfinished_group
+                    .is_some_and(|group| group.has_reason && !entry.line.is_first()),
         };
         Self {
             seq: entry.seq,
-            open: (!entry.line.is_last()).then_some(group),
+            unfinished_group: (!entry.line.is_last()).then_some(group),
         }
     }
 
     /// Checks that the ledger may end here.
     pub fn check_complete(self) -> Option<Violation> {
-        self.open.map(|open| Violation::UnfinishedGroup { line: open.line })
+        let group = self.unfinished_group?;
+        Some(Violation::UnfinishedGroup { line: group.line })
     }
 }
 
-/// Checks that an entry continues a ledger with this end.
-pub fn check_sequence(end: &LedgerEnd, entry: &Entry) -> Option<Violation> {
-    let (expected, line) = (end.seq.next(), entry.line);
+/// Checks that an entry continues the entries before it.
+pub fn check_sequence(state: &SequenceState, entry: &Entry) -> Option<Violation> {
+    let (expected, line) = (state.seq.next(), entry.line);
     if entry.seq != expected {
         return Some(Violation::OutOfSequence { expected });
     }
-    let continues = match end.open {
+    let continues = match state.unfinished_group {
         None => line.is_first() && (line.is_last() || entry.order.is_some()),
-        Some(open) => {
-            GroupPosition::new(open.line.number() + 1, open.line.count()) == Some(line)
-                && open.order == entry.order
-                && open.at == entry.at
-                && open.item < entry.item
-                && open.family == family(entry.kind)
+        Some(group) => {
+            GroupPosition::new(group.line.number() + 1, group.line.count()) == Some(line)
+                && group.order == entry.order
+                && group.at == entry.at
+                && group.item < entry.item
+                && group.family == family(entry.kind)
         }
     };
-    let has_reason = is_reason(entry) || end.open.is_some_and(|open| open.has_reason);
+    let has_reason = is_reason(entry) || state.unfinished_group.is_some_and(|group| group.has_reason);
     // Only an order has a quantity; a change of many books may have more lines.
     let is_too_long = entry.quantity.is_some() && usize::from(line.count()) > limits::ORDER_LINES_MAX;
     if !continues {
@@ -103,7 +110,7 @@ fn family(kind: Kind) -> Family {
     }
 }
 
-/// A refusal whose reason is missing breaks another rule.
+/// Whether an entry gives a reason of its own for refusing its order; a missing reason breaks another rule.
 fn is_reason(entry: &Entry) -> bool {
     entry.reason != Some(Reason::WithOthers)
 }

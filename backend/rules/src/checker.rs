@@ -1,53 +1,52 @@
-//! The state machine over a ledger, with the rules for single entries and groups checked at every entry.
+//! Checks every entry of a ledger and its groups.
 
 use std::collections::HashMap;
 
 use common::{Entry, ItemNumber, Kind, Seq};
 
-use crate::{BookState, LedgerEnd, Violation, check_entry, check_fields, check_sequence};
+use crate::{BookState, SequenceState, Violation, check_entry, check_fields, check_sequence};
 
-/// The books as the entries so far leave them.
+/// Checks entries in order and tracks the books that follow from them.
 ///
-/// An entry that breaks a rule is taken at its word, so that one mistake is reported once and not again with every later
-/// entry of the book.
+/// An entry that breaks a rule is applied all the same, so that one mistake is not reported again for every later entry of the
+/// book.
 #[derive(Debug, Clone, Default)]
-pub struct LedgerReplay {
-    end: LedgerEnd,
+pub struct LedgerChecker {
+    sequence: SequenceState,
     books: HashMap<ItemNumber, BookState>,
     is_sample: bool,
-    /// Whether an entry has described a book: those before it are of the format without descriptions.
+    /// Whether an entry has described a book. Ledger format 1 has no descriptions.
     has_descriptions: bool,
 }
 
-impl LedgerReplay {
-    /// A replay from the first entry of a ledger.
+impl LedgerChecker {
+    /// A checker for a ledger from its first entry.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A replay of the entries after `head`, with some books as they were read at that time. Of a book that is not among
-    /// them only the fields of the first entry are checked. A book may be newer than `head`: the entries that it contains
-    /// already are not checked against it.
+    /// A checker for the entries after `head`, given some of the books as of `head` or later. Entries that a book already
+    /// contains are not checked against it. The first entry of any other book gets only its fields checked.
     pub fn from_sample(head: Seq, books: impl IntoIterator<Item = (ItemNumber, BookState)>) -> Self {
         Self {
-            end: LedgerEnd::at(head),
+            sequence: SequenceState::at(head),
             books: books.into_iter().collect(),
             is_sample: true,
             has_descriptions: false,
         }
     }
 
-    /// The last entry that was applied.
+    /// The number of the last applied entry.
     pub fn head(&self) -> Seq {
-        self.end.seq()
+        self.sequence.seq()
     }
 
     /// Checks that the last group is whole.
     pub fn check_complete(&self) -> Option<Violation> {
-        self.end.check_complete()
+        self.sequence.check_complete()
     }
 
-    /// One book.
+    /// A book as of the last applied entry.
     pub fn book(&self, item: ItemNumber) -> Option<&BookState> {
         self.books.get(&item)
     }
@@ -59,9 +58,9 @@ impl LedgerReplay {
 
     /// Checks an entry against everything before it and applies it.
     pub fn apply(&mut self, entry: &Entry) -> Vec<Violation> {
-        let sequence = check_sequence(&self.end, entry);
-        if !self.is_sample || entry.seq > self.end.seq() {
-            self.end = self.end.after(entry);
+        let out_of_sequence = check_sequence(&self.sequence, entry);
+        if !self.is_sample || entry.seq > self.sequence.seq() {
+            self.sequence = self.sequence.after(entry);
         }
         let before = self.books.remove(&entry.item);
         let mut violations = match &before {
@@ -73,7 +72,7 @@ impl LedgerReplay {
         if !self.has_descriptions {
             violations.retain(|violation| *violation != Violation::MissingDescription);
         }
-        if let Some(violation) = sequence {
+        if let Some(violation) = out_of_sequence {
             violations.insert(0, violation);
         }
         let after = match before {
@@ -86,7 +85,7 @@ impl LedgerReplay {
         violations
     }
 
-    /// A book that the sample lacks, as a refusal shows it.
+    /// A book that the sample lacks, with what a refusal states about it.
     fn adopted(&self, entry: &Entry) -> Option<BookState> {
         let is_shown = self.is_sample && entry.kind == Kind::Refused;
         Some(BookState {

@@ -128,13 +128,13 @@ fn history_of_changes() -> Vec<Entry> {
 }
 
 /// Every violation with its entry.
-fn replayed(mut replay: LedgerReplay, entries: &[Entry]) -> Vec<(u64, Rule)> {
+fn violations_of(mut checker: LedgerChecker, entries: &[Entry]) -> Vec<(u64, Rule)> {
     let mut orders = DecidedOrders::default();
     entries.iter().for_each(|entry| orders.add(entry));
     let mut duplicates = orders.into_duplicates();
     let mut found = Vec::new();
     for entry in entries {
-        let violations = replay.apply(entry).into_iter().chain(duplicates.check(entry));
+        let violations = checker.apply(entry).into_iter().chain(duplicates.check(entry));
         found.extend(violations.map(|violation| {
             assert!(!violation.to_string().is_empty());
             (entry.seq.0, violation.rule())
@@ -145,9 +145,9 @@ fn replayed(mut replay: LedgerReplay, entries: &[Entry]) -> Vec<(u64, Rule)> {
 
 #[test]
 fn a_sound_history_breaks_no_rule() {
-    assert_eq!(replayed(LedgerReplay::new(), &history()), []);
-    assert_eq!(replayed(LedgerReplay::new(), &history_of_baskets()), []);
-    assert_eq!(replayed(LedgerReplay::new(), &history_of_changes()), []);
+    assert_eq!(violations_of(LedgerChecker::new(), &history()), []);
+    assert_eq!(violations_of(LedgerChecker::new(), &history_of_baskets()), []);
+    assert_eq!(violations_of(LedgerChecker::new(), &history_of_changes()), []);
 }
 
 #[test]
@@ -168,14 +168,14 @@ fn a_part_of_a_change_of_several_books_is_found() {
     for (number, (seq, rule, change)) in changes.into_iter().enumerate() {
         let mut entries = history_of_changes();
         change(&mut entries);
-        let found = replayed(LedgerReplay::new(), &entries);
+        let found = violations_of(LedgerChecker::new(), &entries);
         assert!(found.contains(&(seq, rule)), "change {number}: {found:?}");
     }
-    let mut replay = LedgerReplay::new();
+    let mut checker = LedgerChecker::new();
     history_of_changes()[..3]
         .iter()
-        .for_each(|entry| drop(replay.apply(entry)));
-    let rule = replay.check_complete().map(|violation| violation.rule());
+        .for_each(|entry| drop(checker.apply(entry)));
+    let rule = checker.check_complete().map(|violation| violation.rule());
     assert_eq!(rule, Some(Rule::Group));
 }
 
@@ -191,17 +191,17 @@ fn a_history_of_the_format_without_descriptions_is_sound_and_described_by_its_up
         ..entry(10, Kind::Set, 0, 0)
     };
     old.push(upgrade);
-    let mut replay = LedgerReplay::new();
-    assert_eq!(replayed(replay.clone(), &old), []);
-    old.iter().for_each(|entry| drop(replay.apply(entry)));
-    assert_eq!(replay.book(item(1)).unwrap().title, title());
+    let mut checker = LedgerChecker::new();
+    assert_eq!(violations_of(checker.clone(), &old), []);
+    old.iter().for_each(|entry| drop(checker.apply(entry)));
+    assert_eq!(checker.book(item(1)).unwrap().title, title());
     old.push(Entry {
         title: None,
         description: None,
         ..entry(11, Kind::Set, 0, 0)
     });
     assert_eq!(
-        replayed(LedgerReplay::new(), &old),
+        violations_of(LedgerChecker::new(), &old),
         [(11, Rule::Title)],
         "a new price without a description"
     );
@@ -247,15 +247,15 @@ fn every_change_of_a_line_is_found() {
     for (number, (seq, rule, change)) in changes.into_iter().enumerate() {
         let mut entries = history_of_baskets();
         change(&mut entries);
-        let found = replayed(LedgerReplay::new(), &entries);
+        let found = violations_of(LedgerChecker::new(), &entries);
         assert!(found.contains(&(seq, rule)), "change {number}: {found:?}");
     }
-    let mut replay = LedgerReplay::new();
+    let mut checker = LedgerChecker::new();
     history_of_baskets()[..3]
         .iter()
-        .for_each(|entry| drop(replay.apply(entry)));
+        .for_each(|entry| drop(checker.apply(entry)));
     assert_eq!(
-        replay.check_complete().map(|violation| violation.rule()),
+        checker.check_complete().map(|violation| violation.rule()),
         Some(Rule::Group)
     );
 }
@@ -293,7 +293,7 @@ fn every_single_change_of_an_entry_is_found_where_it_is() {
     for (number, (seq, rule, change)) in changes.into_iter().enumerate() {
         let mut entries = history();
         change(entries.iter_mut().find(|entry| entry.seq == Seq(seq)).unwrap());
-        let found = replayed(LedgerReplay::new(), &entries);
+        let found = violations_of(LedgerChecker::new(), &entries);
         assert_eq!(found.first(), Some(&(seq, rule)), "change {number}");
     }
 }
@@ -302,14 +302,14 @@ fn every_single_change_of_an_entry_is_found_where_it_is() {
 fn a_gap_a_doubled_order_and_a_sale_of_a_withdrawn_book_are_found() {
     let mut gap = history();
     gap.remove(6);
-    assert_eq!(replayed(LedgerReplay::new(), &gap), [(8, Rule::Sequence)]);
+    assert_eq!(violations_of(LedgerChecker::new(), &gap), [(8, Rule::Sequence)]);
     let mut doubled = history();
     doubled[8].order = doubled[1].order;
-    assert_eq!(replayed(LedgerReplay::new(), &doubled), [(9, Rule::DecidedOnce)]);
+    assert_eq!(violations_of(LedgerChecker::new(), &doubled), [(9, Rule::DecidedOnce)]);
     let mut withdrawn = history();
     withdrawn[7] = entry(8, Kind::Withdrawn, -10, 0);
     assert_eq!(
-        replayed(LedgerReplay::new(), &withdrawn).first(),
+        violations_of(LedgerChecker::new(), &withdrawn).first(),
         Some(&(9, Rule::BookExists))
     );
 }
@@ -324,14 +324,14 @@ fn a_sample_checks_its_books_from_where_they_were_read_and_others_from_their_sec
         description: None,
     };
     // The book was read after entry 2, the head before it.
-    let sample = LedgerReplay::from_sample(Seq(1), [(item(1), read)]);
-    assert_eq!(replayed(sample.clone(), &history()[1..]), []);
+    let sample = LedgerChecker::from_sample(Seq(1), [(item(1), read)]);
+    assert_eq!(violations_of(sample.clone(), &history()[1..]), []);
     let mut wrong = history();
     wrong[2].stock_after = Some(Stock::ZERO);
-    assert_eq!(replayed(sample, &wrong[1..]), [(3, Rule::StockAddsUp)]);
+    assert_eq!(violations_of(sample, &wrong[1..]), [(3, Rule::StockAddsUp)]);
 
-    let unknown_book = LedgerReplay::from_sample(Seq(2), []);
-    assert_eq!(replayed(unknown_book.clone(), &history()[2..]), []);
+    let unknown_book = LedgerChecker::from_sample(Seq(2), []);
+    assert_eq!(violations_of(unknown_book.clone(), &history()[2..]), []);
     wrong[3].stock_after = Some(Stock::ZERO);
-    assert_eq!(replayed(unknown_book, &wrong[2..4]), [(4, Rule::StockAddsUp)]);
+    assert_eq!(violations_of(unknown_book, &wrong[2..4]), [(4, Rule::StockAddsUp)]);
 }
