@@ -14,16 +14,16 @@
 //! | a receipt has the lines of its order, and its totals add up | [`check_receipt`] |
 //! | the catalog's books are those that follow from the ledger | [`BookState::check_book`] |
 
+mod checker;
 mod entry;
-mod sequence;
 mod orders;
 mod receipt;
-mod checker;
+mod sequence;
 mod violation;
 
+pub use checker::LedgerChecker;
 pub use entry::{BookState, check_entry, check_fields};
-pub use sequence::{SequenceState, check_sequence};
 pub use orders::{DecidedOrders, DuplicateOrders};
 pub use receipt::check_receipt;
-pub use checker::LedgerChecker;
+pub use sequence::{SequenceState, check_sequence};
 pub use violation::{Rule, Violation};

@@ -198,14 +198,14 @@ impl LedgerThread {
             return self.decide_and_append(jobs, has_disk_space);
         };
         self.turns -= 1;
-        let appended = match self.store.take_turn(remaining.min(limits::DEADLINE_MAX)) {
+        let appended = match self.store.lock_appends(remaining.min(limits::DEADLINE_MAX)) {
             Ok(()) => self
                 .catch_up(false)
                 .and_then(|()| self.decide_and_append(jobs, has_disk_space)),
             Err(error) if error.is_transient() => self.decide_and_append(jobs, has_disk_space),
             Err(error) => Err(error),
         };
-        self.store.end_turn();
+        self.store.unlock_appends();
         appended
     }
 

@@ -107,7 +107,7 @@ impl StoreStatus {
 /// What an error shows about the store, if it is about the store, and why.
 fn condition_of(error: &store::Error) -> Option<(StoreHealth, String)> {
     match error {
-        store::Error::Full { source, .. } => Some((StoreHealth::Full, source.to_string())),
+        store::Error::Full { why, .. } => Some((StoreHealth::Full, why.clone())),
         store::Error::ReadOnly { why, .. } => Some((StoreHealth::ReadOnly, why.clone())),
         store::Error::Unavailable { why, .. } => Some((StoreHealth::Unreachable, why.clone())),
         _ => None,

@@ -1,4 +1,4 @@
-//! Why a store did not do what it was asked.
+//! The errors of stores.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use crate::catalog_file;
 
-/// One book whose catalog file and ledger disagree.
+/// A difference between the catalog file and the ledger, for one book or column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The book and column, as in `book 2, stock`.
@@ -21,21 +21,21 @@ pub struct Difference {
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The ledger's last entry is not the one the caller named, because another writer appended.
+    /// The ledger's last entry is not the one that the caller named, because another process appended.
     #[error("another process appended to the ledger first")]
     Conflict,
     /// The disk is full; nothing was changed. Reads continue, and writes are tried again at most once a second.
-    #[error("no room left for {}: {source}", path.display())]
+    #[error("no room left for {}: {why}", path.display())]
     Full {
         /// The file that could not grow, or the database.
         path: PathBuf,
-        /// The system's error.
-        source: io::Error,
+        /// The system's message, if there is one.
+        why: String,
     },
-    /// The entries end within a group, or lack lines of one, here; nothing was appended.
+    /// At this entry the batch ends within a group or lacks a line of it; nothing was appended.
     #[error("the order of the entry {0} lacks lines; nothing was appended")]
     PartialGroup(common::Seq),
-    /// The store is of ledger format 1 and can be read only after an upgrade, which opening it for writing makes.
+    /// The store is of ledger format 1. Opening it for writing upgrades it; inspecting it fails.
     #[error("{0} is of an older format; start `bookstored` with it once to upgrade it")]
     OldFormat(String),
     /// The file is of a ledger format that this version does not know.
@@ -44,7 +44,7 @@ pub enum Error {
     /// No store exists at this URL.
     #[error("there is no store at {0}")]
     Missing(String),
-    /// Parts of a store exist without its ledger. A fresh ledger would lose every order.
+    /// Files of a store exist, but not its ledger. A new ledger would lose every order.
     #[error(
         "{} is missing, but a store was here (found: {found}); restore it from a backup, or begin a new store with `bookstored all --init` or `catalog --init`, which moves what is left aside", ledger.display()
     )]
@@ -54,8 +54,8 @@ pub enum Error {
         /// The names of the remaining files.
         found: String,
     },
-    /// A file of the ledger is not the one of this name any more. What is written to a file without a name is lost with the
-    /// process.
+    /// The path of the ledger leads to another file or to none. Data written to a file without a name is lost when its process
+    /// ends.
     #[error(
         "{} was removed, renamed or replaced while it was in use, so the store closes; put the file back or restore a backup", _0.display()
     )]
@@ -70,7 +70,7 @@ pub enum Error {
     UpgradeNeedsRoom {
         /// The store's URL.
         store: String,
-        /// How much, if that is known.
+        /// The number of bytes needed, if known.
         bytes: Option<u64>,
     },
     /// A [`restore`](crate::Store::restore) was interrupted.
@@ -83,7 +83,7 @@ pub enum Error {
         /// The last entry that was copied.
         head: common::Seq,
     },
-    /// Another process has the store open.
+    /// Another process holds the store's lock.
     #[error("the store {} is in use by another program{}; stop that one, or use another --store", path.display(), holder.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
     Locked {
         /// The store.
@@ -165,7 +165,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// For `map_err` around one file operation.
+    /// For `map_err` of one file operation; `operation` is a verb, as in `sync`.
     pub fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io {
             operation,
@@ -174,13 +174,13 @@ impl Error {
         }
     }
 
-    /// The error of a failed write, which is [`Full`](Self::Full) if the disk is.
+    /// Converts the error of a failed write; [`Full`](Self::Full) if the disk is full.
     pub(crate) fn of_write(path: &Path, source: io::Error) -> Self {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         match source.kind() {
             StorageFull | QuotaExceeded | FileTooLarge => Self::Full {
                 path: path.to_owned(),
-                source,
+                why: source.to_string(),
             },
             _ => Self::io("write", path)(source),
         }
@@ -195,7 +195,7 @@ impl Error {
             | Self::CatalogFile(_)
             | Self::Unavailable { .. }
             | Self::ReadOnly { .. } => true,
-            // Only opening a file needs one, and no store opens a file where it could not stop half-way.
+            // No free file descriptor: fails only in `open`, before anything is changed.
             Self::Io { source, .. } => {
                 matches!(Errno::from_io_error(source), Some(Errno::MFILE | Errno::NFILE))
             }
@@ -203,7 +203,7 @@ impl Error {
         }
     }
 
-    /// Whether the error is about the content of the store, not about access to it.
+    /// Whether the content of the store is damaged; false if only access to it failed.
     pub fn is_damage(&self) -> bool {
         matches!(
             self,

@@ -8,14 +8,14 @@ use common::fuzzing::Target;
 use common::wire::Book;
 
 use crate::catalog_file::{self, Error};
-use crate::csv::fuzzing::{ledger, ledger_line, snapshot_note};
+use crate::csv::fuzzing::{books_blob, ledger, ledger_line};
 
 /// The targets.
 pub const TARGETS: [Target; 4] = [
     ("catalog_file", catalog_file),
     ("ledger", ledger),
     ("ledger_line", ledger_line),
-    ("snapshot_note", snapshot_note),
+    ("books_blob", books_blob),
 ];
 
 /// No error is longer, whatever the file contains.

@@ -111,7 +111,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [confirmed](Self::confirm) before, [`Error::PartialGroup`], [`Error::CatalogFile`] for a description that no catalog
     /// file can hold, [`Error::Full`] if the disk is full, [`Error::Unavailable`] if the database cannot be reached,
     /// [`Error::ReadOnly`]; see [`Store`] for the rest.
-    fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
+    fn append(&self, expected_head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
     /// Copies entries of another store, durably and unchanged. The first call needs a store without entries, later calls
     /// continue from there. Until a [`checkpoint`](Self::checkpoint) at the last of them supplies the books,
@@ -119,7 +119,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Those of [`append`](Self::append); [`Error::Conflict`] also if the store has entries of its own.
-    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
+    fn restore(&self, expected_head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
     /// Saves the books as of the entry `at`, so that the next start replays only later entries, and ends a
     /// [`restore`](Self::restore). Does nothing if an equal or newer checkpoint exists, or if `at` is not the last entry.
@@ -196,17 +196,17 @@ pub trait Store: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Waits at most `timeout` until no other process appends; until [`end_turn`](Self::end_turn) the appends of others wait.
+    /// Waits at most `timeout` until no other process appends; until [`unlock_appends`](Self::unlock_appends) the appends of others wait.
     /// Does nothing if the store is not shared.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if others append for so long; see [`Error`] for the rest.
-    fn take_turn(&self, _timeout: Duration) -> Result<(), Error> {
+    fn lock_appends(&self, _timeout: Duration) -> Result<(), Error> {
         Ok(())
     }
 
     /// Ends a turn, if there is one.
-    fn end_turn(&self) {}
+    fn unlock_appends(&self) {}
 
     /// Gives the ledger another id and the next epoch because entries were lost, unless its id is no longer `old`: one process replaces it,
     /// and the others find the new one with [`load`](Self::load). Only a shared store can lose entries and stay open.

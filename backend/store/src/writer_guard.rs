@@ -1,14 +1,13 @@
-//! Access to a store's one writer: one write at a time, none after an error that leaves the durable state unknown, and at
-//! most one try a second while the disk is full.
+//! Serializes the writes of a store: none after an error that leaves the durable state unknown, and at most one attempt a second
+//! while the disk is full.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::Error;
 
-/// How long after a full disk writes are refused without a try.
+/// The delay after a full disk. Meanwhile writes are refused without an attempt.
 pub(crate) const FULL_DISK_DELAY: Duration = Duration::from_secs(1);
 
 /// Serializes writes, and closes for good after an error that is not transient.
@@ -31,7 +30,7 @@ impl<W> WriterGuard<W> {
         }))
     }
 
-    /// A guard that refuses every write, for a store that is inspected.
+    /// A guard that refuses every write, for an inspection.
     pub(crate) fn closed(writer: W) -> Self {
         let mut guard = Self::new(writer);
         if let Ok(state) = guard.0.get_mut() {
@@ -40,7 +39,7 @@ impl<W> WriterGuard<W> {
         guard
     }
 
-    /// Runs a write, which uses the [`FullDiskBackoff`] for the part that needs room.
+    /// Runs a write; it must run the part that needs room through the [`FullDiskBackoff`].
     pub(crate) fn write(
         &self,
         work: impl FnOnce(&mut W, &mut FullDiskBackoff) -> Result<(), Error>,
@@ -83,15 +82,15 @@ impl<W> WriterGuard<W> {
     }
 }
 
-/// Refuses work that needs room for a second after the disk was full. Work whose failure is not the caller's does without
-/// it: a new segment of a CSV store, for which the old one grows on.
+/// Refuses work that needs room for [`FULL_DISK_DELAY`] after the disk was full. Starting a new CSV segment does not use it: if
+/// that fails, the old segment keeps growing.
 #[derive(Debug, Default)]
 pub(crate) struct FullDiskBackoff {
     full_at: Option<Instant>,
 }
 
 impl FullDiskBackoff {
-    /// Runs work that needs room, unless the disk was full less than [`FULL_DISK_DELAY`] before `now`; `path` is for the
+    /// Runs work that needs room, unless the disk was full less than [`FULL_DISK_DELAY`] before `now`. `path` appears in the
     /// message.
     pub(crate) fn attempt(
         &mut self,
@@ -116,17 +115,19 @@ impl FullDiskBackoff {
 }
 
 impl Error {
-    /// A full disk for which there is no system error: the database has reported it, or it is not tried yet.
+    /// A full disk without an I/O error: the database reported it, or the disk was full less than [`FULL_DISK_DELAY`] ago.
     pub(crate) fn full(path: impl Into<PathBuf>) -> Self {
         Self::Full {
             path: path.into(),
-            source: io::ErrorKind::StorageFull.into(),
+            why: "no storage space".to_owned(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use common::{Seq, Timestamp};
 
 use super::line::{self, Line};
-use super::{CsvStore, books_blob};
+use super::{CsvStore, books_blob as blob};
 use crate::format_1::describe;
 use crate::texts::SharedTexts;
 use crate::{EditPolicy, Error, Store as _};
@@ -37,15 +37,15 @@ pub(crate) fn ledger_line(input: &[u8]) {
 }
 
 /// The books of a checkpoint are written and read again equal.
-pub(crate) fn snapshot_note(input: &[u8]) {
+pub(crate) fn books_blob(input: &[u8]) {
     let lines = input.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    let blob: Vec<u8> = lines.flat_map(with_checksum).collect();
-    if let Some(books) = books_blob::parse(&blob) {
+    let text: Vec<u8> = lines.flat_map(with_checksum).collect();
+    if let Some(books) = blob::parse(&text) {
         let (mut written, at) = (Vec::new(), Timestamp::from_micros(0));
         for book in &books {
             line::push_entry(&mut written, &describe(book, at), book.seq);
         }
-        assert_eq!(books_blob::parse(&written), Some(books));
+        assert_eq!(blob::parse(&written), Some(books));
     }
 }
 

@@ -12,7 +12,7 @@ use super::files::{ACTIVE, ACTIVE_NEW, Files};
 use super::line::{Digest, Marker};
 use super::recovery::{self, Scan};
 use super::segment::Segment;
-use super::{books_blob, edit, encode, replay, segments, shown};
+use super::{books_blob, edit, encode, rebuild, segments, shown};
 use crate::catalog_file::{self, CatalogRow};
 use crate::{Difference, Error, INSPECTIONS_MAX, StoreState};
 
@@ -25,13 +25,13 @@ pub(super) struct FolderInspection<'a> {
     pub(super) scan: Scan,
     /// The current `catalog.csv`.
     pub(super) digest: Digest,
-    /// The books of the newest marker, until they are replayed from.
+    /// The books of the newest marker, until they are rebuilt from.
     blob: Option<Vec<Book>>,
 }
 
 /// What the ledger leads to.
 #[derive(Debug)]
-pub(super) struct Replayed {
+pub(super) struct Rebuilt {
     pub(super) state: StoreState,
     pub(super) catalog: CatalogStatus,
     /// The books as of the newest marker; there unless the status is `Current`.
@@ -96,7 +96,7 @@ impl FolderInspection<'_> {
     }
 
     /// Replays the ledger; `written` asks for the books as of the newest marker in any case.
-    pub(super) fn replay(&mut self, written: bool) -> Result<Replayed, Error> {
+    pub(super) fn rebuild(&mut self, written: bool) -> Result<Rebuilt, Error> {
         let Scan { marker, head, .. } = self.scan;
         let blob = self.blob.take();
         let catalog = self.status(blob.is_some());
@@ -104,7 +104,7 @@ impl FolderInspection<'_> {
         let (state, written) = match marker.is_restore {
             false => {
                 let until = wants_written.then_some(marker.seq);
-                replay::books_at(&self.files, &self.segments(), &marker, blob, until, head)?
+                rebuild::books_at(&self.files, &self.segments(), &marker, blob, until, head)?
             }
             // The books are not there yet.
             true => (Vec::new(), None),
@@ -115,7 +115,7 @@ impl FolderInspection<'_> {
             head,
             books: state,
         };
-        Ok(Replayed {
+        Ok(Rebuilt {
             state,
             catalog,
             written,
@@ -143,11 +143,11 @@ impl FolderInspection<'_> {
     }
 
     /// The differences between the catalog file and the books that were written to it.
-    pub(super) fn edits(&self, replayed: &Replayed) -> Result<Vec<Difference>, Error> {
+    pub(super) fn edits(&self, rebuilt: &Rebuilt) -> Result<Vec<Difference>, Error> {
         let current = self.files.catalog()?;
-        match (current, &replayed.written) {
+        match (current, &rebuilt.written) {
             (Some(current), Some(written))
-                if replayed.catalog != CatalogStatus::Outdated
+                if rebuilt.catalog != CatalogStatus::Outdated
                     // Else a checkpoint has replaced it since.
                     && Digest::of(Some(&current)) == self.digest
                     && encode(&self.files, written)? != current =>

@@ -4,6 +4,7 @@
 //! It must never retry a failed sync, never truncate durable lines, and never overwrite a manual edit without permission.
 
 mod active;
+mod append;
 mod books_blob;
 mod disk;
 mod edit;
@@ -14,8 +15,8 @@ pub(crate) mod fuzzing;
 mod inspection;
 mod line;
 mod open;
+mod rebuild;
 mod recovery;
-mod replay;
 mod segment;
 mod segments;
 #[cfg(test)]
@@ -24,7 +25,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod upgrade;
-mod writer;
 
 #[cfg(any(test, feature = "conformance"))]
 use std::fs;
@@ -35,12 +35,12 @@ use common::metrics::Histogram;
 use common::wire::Book;
 use common::{Entry, Incident, Seq, StoreId};
 
+use self::append::AppendState;
 use self::disk::{Disk, Real};
 use self::files::Files;
 use self::line::Format;
 use self::open::Opened;
 use self::segment::Segment;
-use self::writer::Writer;
 use super::catalog_file::{self, CatalogRow};
 use super::format_1::OldTitles;
 use super::lock::Lock;
@@ -57,9 +57,9 @@ pub struct CsvStore {
     folder: PathBuf,
     id: StoreId,
     segment_bytes_max: u64,
-    writer: WriterGuard<Writer>,
+    append_state: WriterGuard<AppendState>,
     view: RwLock<ReadView>,
-    /// The state that opening replayed, for the first `load`.
+    /// The state that opening rebuilt, for the first `load`.
     opened_state: Mutex<Option<StoreState>>,
     manual_edit: Option<Vec<CatalogRow>>,
     old_titles: OldTitles,
@@ -131,9 +131,9 @@ impl CsvStore {
         if found.scan.format == Format::One {
             return Err(Error::OldFormat(shown(folder)));
         }
-        let replayed = found.replay(true)?;
-        let (remarks, edits) = (found.remarks(), found.edits(&replayed)?);
-        let opened = Opened::new(found, replayed.state);
+        let rebuilt = found.rebuild(true)?;
+        let (remarks, edits) = (found.remarks(), found.edits(&rebuilt)?);
+        let opened = Opened::new(found, rebuilt.state);
         let store = Self::new(
             Arc::clone(&disk),
             folder,
@@ -160,7 +160,8 @@ impl CsvStore {
         if let Some(lock) = &mut lock {
             lock.note_store(opened.state.store);
         }
-        let wants_checkpoint = opened.is_upgraded && opened.manual_edit.is_none() && !opened.writer.marker.is_restore;
+        let wants_checkpoint =
+            opened.is_upgraded && opened.manual_edit.is_none() && !opened.append_state.marker.is_restore;
         let upgraded = wants_checkpoint.then(|| opened.state.clone());
         let store = Self::new(disk, folder, segment_bytes_max, lock, opened, WriterGuard::new)?;
         if let Some(StoreState { head, books, .. }) = upgraded {
@@ -178,16 +179,16 @@ impl CsvStore {
         segment_bytes_max: u64,
         lock: Option<Lock>,
         opened: Opened,
-        guard: impl FnOnce(Writer) -> WriterGuard<Writer>,
+        guard: impl FnOnce(AppendState) -> WriterGuard<AppendState>,
     ) -> Result<Self, Error> {
         let Opened {
             segments,
-            writer,
+            append_state,
             state,
             manual_edit,
             is_upgraded: _,
         } = opened;
-        let is_restore = writer.marker.is_restore;
+        let is_restore = append_state.marker.is_restore;
         Ok(Self {
             old_titles: OldTitles::new(segments::format_1_until(&*disk, &segments)?),
             disk,
@@ -195,10 +196,10 @@ impl CsvStore {
             id: state.store,
             segment_bytes_max,
             view: RwLock::new(ReadView {
-                head: writer.head,
+                head: append_state.head,
                 segments,
             }),
-            writer: guard(writer),
+            append_state: guard(append_state),
             opened_state: Mutex::new(Some(state).filter(|_| !is_restore)),
             manual_edit,
             sealing: Incident::new("no new file of the ledger can be started"),
@@ -221,7 +222,7 @@ impl CsvStore {
     /// Adds what entries of format 1 lack.
     fn with_titles(&self, mut entries: Vec<Entry>, segments: &[Segment]) -> Result<Vec<Entry>, Error> {
         self.old_titles.add_to(&mut entries, || {
-            let books = replay::upgraded_books(&*self.disk, segments)?;
+            let books = rebuild::upgraded_books(&*self.disk, segments)?;
             Ok(books.into_iter().map(|(item, book)| (item, book.title)).collect())
         })?;
         Ok(entries)

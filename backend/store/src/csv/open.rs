@@ -6,13 +6,13 @@ use std::path::Path;
 
 use common::{Seq, StoreId, Timestamp};
 
+use super::append::AppendState;
 use super::disk::Disk;
 use super::files::{ACTIVE, ACTIVE_NEW, Files};
 use super::inspection::{CatalogStatus, FolderInspection, compare, inspect_folder};
 use super::line::{Format, Marker};
 use super::recovery::Scan;
 use super::segment::Segment;
-use super::writer::Writer;
 use super::{LOCK, active, encode, upgrade};
 use crate::catalog_file::CatalogRow;
 use crate::{EditPolicy, Error, StoreState, lost};
@@ -22,7 +22,7 @@ use crate::{EditPolicy, Error, StoreState, lost};
 pub(super) struct Opened {
     /// In order; the last one is active.
     pub(super) segments: Vec<Segment>,
-    pub(super) writer: Writer,
+    pub(super) append_state: AppendState,
     /// What the ledger leads to.
     pub(super) state: StoreState,
     /// The edit that was found, if it is a valid catalog file.
@@ -35,7 +35,7 @@ impl Opened {
     pub(super) fn new(found: FolderInspection<'_>, state: StoreState) -> Self {
         Self {
             segments: found.segments(),
-            writer: Writer {
+            append_state: AppendState {
                 head: found.scan.head,
                 active: found.active,
                 marker: found.scan.marker,
@@ -66,15 +66,15 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<O
         upgrade::run(found, edit)?;
         found = inspect_again(&files)?;
     }
-    let replayed = found.replay(false)?;
-    let written = replayed.written.unwrap_or_default();
-    let catalog = match replayed.catalog {
+    let rebuilt = found.rebuild(false)?;
+    let written = rebuilt.written.unwrap_or_default();
+    let catalog = match rebuilt.catalog {
         CatalogStatus::Edited => files.catalog()?,
         CatalogStatus::Current | CatalogStatus::Outdated => None,
     };
     let edited = match &catalog {
         Some(edited) => {
-            let (rows, differences) = compare(&files, edited, &written, &replayed.state.books);
+            let (rows, differences) = compare(&files, edited, &written, &rebuilt.state.books);
             match edit {
                 _ if differences.is_empty() => None,
                 EditPolicy::Refuse => {
@@ -87,7 +87,7 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<O
         }
         None => None,
     };
-    let content = match replayed.catalog {
+    let content = match rebuilt.catalog {
         CatalogStatus::Current => None,
         CatalogStatus::Outdated | CatalogStatus::Edited => Some(encode(&files, &written)?),
     };
@@ -116,10 +116,10 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<O
         found.active = active;
     }
     let digest = found.digest;
-    let mut opened = Opened::new(found, replayed.state);
+    let mut opened = Opened::new(found, rebuilt.state);
     match (content, &edited, catalog) {
         (Some(_), Some(_), Some(_)) if edit == EditPolicy::KeepForImport => {
-            opened.writer.kept_edit = Some(digest);
+            opened.append_state.kept_edit = Some(digest);
         }
         (Some(content), is_edited, catalog) => {
             if let (Some(_), Some(edited)) = (is_edited, catalog) {
@@ -129,7 +129,7 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<O
                 // The ledger has all that the file has.
                 Err(error @ Error::Full { .. }) => {
                     tracing::warn!(%error, "the catalog file is out of date");
-                    opened.writer.is_published = false;
+                    opened.append_state.is_published = false;
                 }
                 published => published?,
             }

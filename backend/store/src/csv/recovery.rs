@@ -45,7 +45,7 @@ struct End {
 }
 
 #[derive(Debug)]
-struct Batch {
+struct OpenBatch {
     first: Seq,
     start: End,
     needs_marker: bool,
@@ -76,7 +76,7 @@ struct Scanner<'a> {
     scan: Scan,
     /// The batch of the last line.
     last_batch: Seq,
-    batch: Option<Batch>,
+    batch: Option<OpenBatch>,
     group: Option<OpenGroup>,
     torn: Option<Torn>,
 }
@@ -214,7 +214,7 @@ impl<'a> Scanner<'a> {
         match self.batch.as_mut().filter(|open| open.first == batch) {
             Some(open) => open.needs_marker |= line.needs_marker(),
             None => {
-                self.batch = Some(Batch {
+                self.batch = Some(OpenBatch {
                     first: batch,
                     start,
                     needs_marker: line.needs_marker(),

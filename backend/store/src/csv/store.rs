@@ -6,7 +6,7 @@ use common::metrics::Histogram;
 use common::wire::Book;
 use common::{Entry, Epoch, OrderId, Seq};
 
-use super::{CsvStore, ReadView, books_blob, find, replay, segments, shown};
+use super::{CsvStore, ReadView, books_blob, find, rebuild, segments, shown};
 use crate::catalog_file::{self, CatalogRow};
 use crate::texts::SharedTexts;
 use crate::{Error, Store, StoreState};
@@ -14,8 +14,8 @@ use crate::{Error, Store, StoreState};
 impl Store for CsvStore {
     fn load(&self) -> Result<StoreState, Error> {
         // Without a write in between, the files and the ledger are as of the same moment.
-        self.writer.read(|writer| {
-            let (head, marker) = (writer.head, &writer.marker);
+        self.append_state.read(|state| {
+            let (head, marker) = (state.head, &state.marker);
             if marker.is_restore {
                 let store = shown(&self.folder);
                 return Err(Error::RestoreIncomplete { store, head });
@@ -26,7 +26,7 @@ impl Store for CsvStore {
             }
             let files = self.files();
             let blob = books_blob::get(&files, marker)?;
-            let (books, _) = replay::books_at(&files, &self.view().segments, marker, blob, None, head)?;
+            let (books, _) = rebuild::books_at(&files, &self.view().segments, marker, blob, None, head)?;
             Ok(StoreState {
                 store: self.id,
                 epoch: Epoch::FIRST,
@@ -77,12 +77,12 @@ impl Store for CsvStore {
         self.with_titles(entries, &segments)
     }
 
-    fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.append_batch(head, entries, false)
+    fn append(&self, expected_head: Seq, entries: &[Entry]) -> Result<(), Error> {
+        self.append_batch(expected_head, entries, false)
     }
 
-    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.append_batch(head, entries, true)
+    fn restore(&self, expected_head: Seq, entries: &[Entry]) -> Result<(), Error> {
+        self.append_batch(expected_head, entries, true)
     }
 
     fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
@@ -92,7 +92,7 @@ impl Store for CsvStore {
     fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         let mut written = Ok(());
         // Without a blob a start only takes longer: a failure does not close the store.
-        self.writer.write(|_, full_disk| {
+        self.append_state.write(|_, full_disk| {
             written = full_disk.attempt(self.disk.now(), &self.folder, || self.files().put_blob(name, content));
             Ok(())
         })?;

@@ -11,7 +11,7 @@ use common::wire::Book;
 use super::files::{ACTIVE, ACTIVE_NEW, FORMAT_1_COPY, Files};
 use super::inspection::{FolderInspection, compare};
 use super::line::{self, Digest, Marker};
-use super::replay::Replay;
+use super::rebuild::Rebuild;
 use super::segment::Segment;
 use super::{active, shown};
 use crate::{EditPolicy, Error, catalog_file, format_1};
@@ -70,9 +70,9 @@ fn books_at_head(found: &FolderInspection<'_>, edit: EditPolicy) -> Result<Vec<B
     let content = find_content(files, new)?;
     let rows = catalog_file::parse(&content, &files.folder.join(FORMAT_1_COPY))?;
     let written: Vec<Book> = rows.into_iter().map(|row| row.into_book(seq)).collect();
-    let mut replay = Replay::from(seq, written.clone());
-    replay.run(files.disk, &found.segments(), found.scan.head)?;
-    let books = replay.books(&HashMap::new()).map_err(|why| damaged_copy(files, why))?;
+    let mut rebuild = Rebuild::from(seq, written.clone());
+    rebuild.run(files.disk, &found.segments(), found.scan.head)?;
+    let books = rebuild.books(&HashMap::new()).map_err(|why| damaged_copy(files, why))?;
     let is_prepared = || Ok::<_, Error>(files.read(CATALOG_NEW)?.as_deref() == Some(&content[..]));
     if edit == EditPolicy::Refuse
         && found.digest != new

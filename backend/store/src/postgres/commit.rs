@@ -8,11 +8,12 @@ use common::{Entry, Incident, Seq};
 use sqlx::{Connection as _, PgConnection};
 
 use super::history::{EntryKey, read_history};
+use super::queries::read;
 use super::tx_error::{Stage, TxError};
 use super::write::{Purpose, Transaction};
-use super::{Address, CATALOG_TIMEOUT, PostgresStore, QUERY_TIMEOUT, damaged, read, session};
+use super::{Address, CATALOG_TIMEOUT, PostgresStore, QUERY_TIMEOUT, damaged, session};
 use crate::Error;
-use crate::sql::{self, Batch};
+use crate::sql::{self, SqlBatch};
 
 /// For the transaction of a batch.
 pub(super) const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -81,12 +82,12 @@ impl PostgresStore {
     async fn commit(
         &self,
         connection: &mut Option<PgConnection>,
-        batch: Batch<'_>,
+        batch: SqlBatch<'_>,
         purpose: Purpose<'_>,
     ) -> Result<(), Error> {
         let last = batch.entries.last().map(EntryKey::from);
         let mut transaction = Transaction::new(&self.address, batch, purpose, self.history());
-        transaction.has_turn = self.has_turn();
+        transaction.holds_append_lock = self.holds_append_lock();
         transaction.origin_id = self.notifies.then_some(self.origin_id);
         let mut attempts = Attempts {
             doubt: &self.doubt,
@@ -180,7 +181,7 @@ impl PostgresStore {
     async fn find_batch(
         &self,
         slot: &mut Option<PgConnection>,
-        batch: &Batch<'_>,
+        batch: &SqlBatch<'_>,
         is_duplicate: bool,
         in_doubt: bool,
     ) -> Result<bool, Error> {
@@ -218,7 +219,7 @@ impl PostgresStore {
 
     /// Runs a transaction under the writer guard.
     pub(super) fn write(&self, head: Seq, entries: &[Entry], purpose: Purpose<'_>) -> Result<(), Error> {
-        let batch = Batch::new(head, entries)?;
+        let batch = SqlBatch::new(head, entries)?;
         self.connection.write(|connection, full_disk| {
             full_disk.attempt(Instant::now(), self.address.to_string(), || {
                 self.blocking.run(self.commit(connection, batch, purpose))

@@ -7,11 +7,12 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::history::{History, read_history};
 use super::notices::Warnings;
+use super::queries::{books_of, head_of};
 use super::session::limited;
 use super::tx_error::{TxError, error};
 use super::write::{Purpose, Transaction};
-use super::{Address, CATALOG_TIMEOUT, QUERY_TIMEOUT, books_of, damaged, head_of, meta, statements};
-use crate::sql::{self, Batch, Engine, Found, Migration, Upgrade};
+use super::{Address, CATALOG_TIMEOUT, QUERY_TIMEOUT, damaged, meta, statements};
+use crate::sql::{self, Engine, Found, Migration, SqlBatch, Upgrade};
 use crate::{Error, format_1};
 
 /// Tries of a step that collides with another process's.
@@ -111,7 +112,7 @@ async fn upgrade(connection: &mut PgConnection, address: &Address, warnings: &Wa
         let books = books_of(connection, address).await?;
         let entries: Vec<Entry> = format_1::upgrade_entries(head, &books).collect();
         let history = read_history(connection, address).await?;
-        let mut transaction = Transaction::new(address, Batch::new(head, &entries)?, Purpose::Upgrade, history);
+        let mut transaction = Transaction::new(address, SqlBatch::new(head, &entries)?, Purpose::Upgrade, history);
         // A catalog confirms the last entry when it opens the store.
         match transaction.run(connection, warnings).await {
             Ok(_) => {

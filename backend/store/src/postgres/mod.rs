@@ -1,9 +1,10 @@
 //! A store in a PostgreSQL database or in an engine with the same wire protocol; several processes may append to it.
 //!
-//! `seq` is the ledger's primary key, so two processes can never both append at the same head. It must never acknowledge a
-//! commit whose outcome is unknown: it finds out, or the store closes.
+//! `seq` is the ledger's primary key, so two processes can never both append at the same head. The store must never acknowledge
+//! a commit whose outcome is unknown: it determines the outcome or closes.
 
 mod address;
+mod append_lock;
 mod blocking;
 mod commit;
 mod confirm;
@@ -12,78 +13,75 @@ mod meta;
 mod migration;
 mod notices;
 mod notify;
+mod queries;
 mod reader;
 mod replicas;
 mod session;
 mod statements;
-mod turn;
+mod store;
 mod tx_error;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::wire::Book;
-use common::{Entry, Epoch, Incident, OrderId, Seq, StoreId};
-use futures::TryStreamExt as _;
+use common::{Entry, Incident, Seq};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use uuid::Uuid;
 
 pub use self::address::Address;
+use self::append_lock::LockTransaction;
 use self::blocking::Blocking;
-use self::history::{EntryKey, History, read_history};
+use self::history::{EntryKey, History};
 use self::notices::Warnings;
 use self::notify::NotificationListener;
 use self::reader::Reader;
 use self::replicas::Replicas;
-use self::turn::Turn;
 use self::tx_error::error;
-use self::write::Purpose;
-use super::sql::{self, BookRow, EntryRow, Upgrade};
-use super::texts::SharedTexts;
-use super::{Error, Inspection, Store, StoreState, WriterGuard};
+use super::sql::Upgrade;
+use super::{Error, Inspection, WriterGuard};
 
-/// For a page of entries or a single row.
+/// The limit of a query for a page of entries or a single row.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
-/// More entries may take longer.
+/// The most entries that a query must return within [`QUERY_TIMEOUT`].
 const PAGE_MAX: usize = 20_000;
-/// For the whole catalog.
+/// The limit of a query for the whole catalog or for more than [`PAGE_MAX`] entries.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
-/// For a transaction that may have a whole catalog.
+/// The limit of a transaction that may write a whole catalog.
 const CATALOG_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A store in a PostgreSQL database.
 #[derive(Debug)]
 pub struct PostgresStore {
     address: Address,
-    /// What this process knows of the ledger, which the next append continues.
+    /// The history that the next append of this process must continue.
     history: Mutex<History>,
     warnings: Warnings,
     replicas: Replicas,
-    /// Takes what it finds for durable, as a store without confirmations would.
+    /// Tests only: skips confirmations.
     #[cfg(test)]
-    believes_everything: bool,
+    skips_confirmation: bool,
     /// Whether appends notify other processes.
     notifies: bool,
-    /// The connection for writing; none while it is lost.
+    /// The connection for writing; `None` after it was lost.
     connection: WriterGuard<Option<PgConnection>>,
-    /// When the last transaction on it ended, if it succeeded.
+    /// The end of the last transaction on that connection, if it succeeded.
     committed_at: Mutex<Option<Instant>>,
     readers: PgPool,
-    turn: Mutex<Option<Turn>>,
-    /// What keeps other processes that would claim the store out.
-    claim: Mutex<Option<Turn>>,
+    /// Held between [`lock_appends`](crate::Store::lock_appends) and [`unlock_appends`](crate::Store::unlock_appends).
+    append_lock: Mutex<Option<LockTransaction>>,
+    /// Held from [`claim`](crate::Store::claim) on.
+    claim_lock: Mutex<Option<LockTransaction>>,
     listener: Mutex<NotificationListener>,
     /// Identifies this process in notifications.
     origin_id: Uuid,
     /// The last entry that this process appended or is appending.
     appended: AtomicU64,
-    /// The last entry that `wait_for_append` saw.
+    /// The last entry that `wait_for_append` found.
     observed: AtomicU64,
     upgrade: Upgrade,
     blocking: Blocking,
@@ -141,13 +139,13 @@ impl PostgresStore {
             warnings,
             replicas,
             #[cfg(test)]
-            believes_everything: false,
+            skips_confirmation: false,
             notifies,
             connection: WriterGuard::new(Some(connection)),
             committed_at: Mutex::new(None),
             readers,
-            turn: Mutex::new(None),
-            claim: Mutex::new(None),
+            append_lock: Mutex::new(None),
+            claim_lock: Mutex::new(None),
             listener: Mutex::new(NotificationListener::new(origin_id, poll_only)),
             origin_id,
             appended: AtomicU64::new(0),
@@ -158,7 +156,7 @@ impl PostgresStore {
         })
     }
 
-    /// Blocks on an operation that may be repeated, at most for `timeout`.
+    /// Blocks on an idempotent operation, at most for `timeout`.
     fn run<T>(&self, timeout: Duration, operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.blocking.run(session::limited(&self.address, timeout, operation))
     }
@@ -169,10 +167,10 @@ impl PostgresStore {
             .await
     }
 
-    /// The same, in a transaction if one is to begin.
+    /// A connection for reading, after the statement `begin` if there is one.
     async fn reader_in(&self, begin: Option<&'static str>) -> Result<Reader, Error> {
         match Reader::of(&self.readers, begin).await {
-            // The pool hides why it cannot connect. Another host may accept writes by now.
+            // The pool hides why it cannot connect, and another host may have become the primary.
             Err(sqlx::Error::PoolTimedOut) => {
                 self.connect().await?;
                 match self.address.has_several_hosts() {
@@ -184,7 +182,7 @@ impl PostgresStore {
         }
     }
 
-    /// A connection for writing; new connections for reading lead to its host.
+    /// Opens a connection for writing; later connections for reading use its host.
     async fn connect(&self) -> Result<PgConnection, Error> {
         let (connection, has_moved) = session::connect(&self.address, &self.warnings).await?;
         if has_moved {
@@ -211,8 +209,8 @@ impl PostgresStore {
         self.committed_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_turn(&self) -> MutexGuard<'_, Option<Turn>> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    fn append_lock(&self) -> MutexGuard<'_, Option<LockTransaction>> {
+        self.append_lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unavailable(&self, why: String) -> Error {
@@ -229,7 +227,7 @@ impl PostgresStore {
     fn read_entries(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
         let timeout = if limit > PAGE_MAX { LOAD_TIMEOUT } else { QUERY_TIMEOUT };
         self.run(timeout, async {
-            read(&mut *self.reader().await?, &self.address, after, limit).await
+            queries::read(&mut *self.reader().await?, &self.address, after, limit).await
         })
     }
 }
@@ -241,245 +239,20 @@ fn damaged(address: &Address, why: String) -> Error {
     }
 }
 
-async fn head_of(executor: impl sqlx::PgExecutor<'_>) -> Result<i64, sqlx::Error> {
-    let head = sqlx::query_scalar(sql::statements::HEAD).persistent(false);
-    head.fetch_one(executor).await
-}
-
-async fn read(
-    executor: impl sqlx::PgExecutor<'_>,
-    address: &Address,
-    after: Seq,
-    limit: usize,
-) -> Result<Vec<Entry>, Error> {
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut last = after;
-    let mut rows = sqlx::query(sql::statements::READ.as_str())
-        .persistent(!address.is_pooled())
-        .bind(sql::seq_column(after))
-        .bind(sql::limit_column(limit))
-        .fetch(executor);
-    while let Some(row) = rows.try_next().await.map_err(error("read", address))? {
-        let row = EntryRow::from_postgres(&row).map_err(error("read", address))?;
-        let entry = sql::next_entry(last, row).map_err(|why| damaged(address, why))?;
-        last = entry.seq;
-        entries.push(entry);
-    }
-    Ok(entries)
-}
-
-/// Every book, by item number.
-async fn books_of(connection: &mut PgConnection, address: &Address) -> Result<Vec<Book>, Error> {
-    let (mut books, mut texts) = (Vec::new(), SharedTexts::default());
-    let mut rows = sqlx::query(sql::statements::BOOKS.as_str())
-        .persistent(false)
-        .fetch(connection);
-    while let Some(row) = rows.try_next().await.map_err(error("read", address))? {
-        let row = BookRow::from_postgres(&row).map_err(error("read", address))?;
-        books.push(sql::book(row, &mut texts).map_err(|why| damaged(address, why))?);
-    }
-    Ok(books)
-}
-
-impl Store for PostgresStore {
-    fn load(&self) -> Result<StoreState, Error> {
-        self.run(LOAD_TIMEOUT, async {
-            let mut transaction = self.reader_in(Some(statements::BEGIN_SNAPSHOT)).await?;
-            let history = read_history(&mut transaction, &self.address).await?;
-            let head = sql::seq_of(history.head()).map_err(|why| damaged(&self.address, why))?;
-            let restoring = meta::get(&mut transaction, sql::RESTORING).await;
-            if restoring.map_err(self.error())?.as_deref() == Some(sql::YES) {
-                return Err(Error::RestoreIncomplete {
-                    store: self.address.to_string(),
-                    head,
-                });
-            }
-            let epoch = meta::get(&mut transaction, "epoch").await.map_err(self.error())?;
-            let epoch = epoch.map_or(Ok(Epoch::FIRST), |epoch| epoch.parse().map(Epoch));
-            let epoch = epoch.map_err(|_| damaged(&self.address, "the epoch is not a number".to_owned()))?;
-            let books = books_of(&mut transaction, &self.address).await?;
-            let state = sql::store_state(history.store, head, books).map_err(|why| damaged(&self.address, why))?;
-            // The last entry is not confirmed yet.
-            self.lock_history().store = history.store;
-            Ok(StoreState { epoch, ..state })
-        })
-    }
-
-    fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        let read = |after, limit| self.read_entries(after, limit);
-        self.upgrade.read_page(after, limit, read)
-    }
-
-    fn orders(&self, range: RangeInclusive<Seq>, limit: usize) -> Result<Vec<(Seq, OrderId)>, Error> {
-        let (first, last) = range.into_inner();
-        let rows: Vec<(i64, Uuid)> = self.run(QUERY_TIMEOUT, async {
-            let query = sqlx::query_as(sql::statements::ORDERS)
-                .persistent(false)
-                .bind(sql::seq_column(first))
-                .bind(sql::seq_column(last))
-                .bind(sql::limit_column(limit));
-            query.fetch_all(&mut *self.reader().await?).await.map_err(self.error())
-        })?;
-        let orders = rows.into_iter().map(sql::order).collect::<Result<_, _>>();
-        orders.map_err(|why| damaged(&self.address, why))
-    }
-
-    fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
-        let found = self.run(QUERY_TIMEOUT, async {
-            let rows = sqlx::query(sql::statements::FIND.as_str())
-                .persistent(!self.address.is_pooled())
-                .bind(sql::order_column(order))
-                .fetch_all(&mut *self.reader().await?)
-                .await
-                .map_err(self.error())?;
-            let entry = |row| {
-                let row = EntryRow::from_postgres(row).map_err(self.error())?;
-                sql::entry(row).map_err(|why| damaged(&self.address, why))
-            };
-            let entries: Vec<Entry> = rows.iter().map(entry).collect::<Result<_, _>>()?;
-            sql::check_order(order, &entries).map_err(|why| damaged(&self.address, why))?;
-            Ok(entries)
-        });
-        self.upgrade
-            .add_titles(found?, |after, limit| self.read_entries(after, limit))
-    }
-
-    fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        let Some(last) = entries.last() else {
-            return self.confirm_head(head);
-        };
-        // Set before the commit, because `wait_for_append` may see the entries before this call returns.
-        self.appended.store(last.seq.0, Ordering::Relaxed);
-        self.write(head, entries, Purpose::Append)
-            .inspect_err(|_| self.appended.store(head.0, Ordering::Relaxed))?;
-        self.set_last(EntryKey::from(last));
-        Ok(())
-    }
-
-    fn confirm(&self, last: &Entry) -> Result<(), Error> {
-        self.confirm_entry(last)
-    }
-
-    fn claim(&self) -> Result<(), Error> {
-        self.lock_claim()
-    }
-
-    fn take_turn(&self, timeout: Duration) -> Result<(), Error> {
-        self.wait_for_turn(timeout)
-    }
-
-    fn end_turn(&self) {
-        self.release_turn();
-    }
-
-    fn replace_id(&self, old: StoreId) -> Result<(), Error> {
-        self.write_new_id(old)
-    }
-
-    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.write(head, entries, Purpose::Restore)
-    }
-
-    fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
-        // The books change with every batch, but not during a restore.
-        self.connection.write(|_, _| Ok(()))?;
-        let restoring = self.run(QUERY_TIMEOUT, async {
-            let mut reader = self.reader().await?;
-            meta::get(&mut reader, sql::RESTORING).await.map_err(self.error())
-        })?;
-        match restoring.as_deref() {
-            Some(sql::YES) => self.write(at, &[], Purpose::EndRestore(books)),
-            _ => Ok(()),
-        }
-    }
-
-    fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        self.connection.write(|_, _| Ok(()))?;
-        self.run(QUERY_TIMEOUT, async {
-            let mut reader = self.reader().await?;
-            let put = sqlx::query(sql::statements::PUT_BLOB).bind(name).bind(content);
-            let failed = error("write", &self.address);
-            put.persistent(false).execute(&mut *reader).await.map_err(&failed)?;
-            reader.commit().await.map_err(failed)
-        })
-    }
-
-    fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.run(QUERY_TIMEOUT, async {
-            let get = sqlx::query_scalar(sql::statements::GET_BLOB)
-                .bind(name)
-                .persistent(false);
-            let content = get.fetch_optional(&mut *self.reader().await?).await;
-            content.map_err(self.error())
-        })
-    }
-
-    fn ledger_bytes(&self) -> Result<Option<u64>, Error> {
-        let bytes: i64 = self.run(QUERY_TIMEOUT, async {
-            let query = sqlx::query_scalar(statements::LEDGER_BYTES).persistent(false);
-            query.fetch_one(&mut *self.reader().await?).await.map_err(self.error())
-        })?;
-        Ok(u64::try_from(bytes).ok())
-    }
-
-    fn is_shared(&self) -> bool {
-        true
-    }
-
-    fn risk(&self) -> Option<String> {
-        self.replicas.risk()
-    }
-
-    fn wait_for_append(&self, after: Seq, timeout: Duration) -> Result<Seq, Error> {
-        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
-        let deadline = Instant::now() + timeout;
-        self.blocking.run(async {
-            let mut must_read = self.observed.load(Ordering::Relaxed) > after.0;
-            loop {
-                must_read |= listener.ensure_listening(&self.readers).await;
-                let left = deadline.saturating_duration_since(Instant::now());
-                if must_read || left.is_zero() {
-                    // Listening began before this read, so no append falls between them.
-                    let known = self.history();
-                    let reading = async {
-                        let mut reader = self.reader().await?;
-                        if left.is_zero() {
-                            self.replicas.check(&mut reader, &self.address).await;
-                        }
-                        read_history(&mut reader, &self.address).await
-                    };
-                    let history = session::limited(&self.address, QUERY_TIMEOUT, reading).await?;
-                    let head = sql::seq_of(history.head()).map_err(|why| damaged(&self.address, why))?;
-                    self.observed.store(head.0, Ordering::Relaxed);
-                    if head < after || !history.continues(&known) {
-                        return Err(Error::Conflict);
-                    }
-                    let after = after.max(Seq(self.appended.load(Ordering::Relaxed)));
-                    if head > after || left.is_zero() {
-                        return Ok(head);
-                    }
-                }
-                listener.wait(left).await;
-                must_read = true;
-            }
-        })
-    }
-}
-
 impl Drop for PostgresStore {
     fn drop(&mut self) {
-        // An orderly close is not necessary: the server rolls back what a lost connection leaves.
+        // The close may time out: the server rolls back the transaction of a lost connection.
         const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
         let connection = self.connection.get_mut().and_then(Option::take);
-        self.end_turn();
-        let claim = self.claim.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        self.release_append_lock();
+        let claim_lock = self.claim_lock.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let listener = std::mem::replace(
             self.listener.get_mut().unwrap_or_else(PoisonError::into_inner),
             NotificationListener::new(self.origin_id, true),
         );
         self.blocking.run(async {
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, async {
-                drop((listener, claim));
+                drop((listener, claim_lock));
                 self.readers.close().await;
                 if let Some(connection) = connection {
                     let _ = connection.close().await;

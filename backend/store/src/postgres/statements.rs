@@ -112,7 +112,7 @@ pub(super) static CONFIRM: LazyLock<String> = LazyLock::new(|| {
 pub(super) const END: &str = "SELECT meta.value, last.seq, last.at_micros, last.ord FROM meta \
      LEFT JOIN (SELECT seq, at_micros, ord FROM ledger ORDER BY seq DESC LIMIT 1) AS last ON TRUE WHERE meta.key = 'store'";
 /// Locks the row of the store's id, which [`INSERT_ENTRIES`] locks too. A process that is stopped must not keep the lock.
-pub(super) fn lock_turn(timeout: Duration) -> String {
+pub(super) fn lock_appends(timeout: Duration) -> String {
     let timeout_ms = timeout.as_millis().max(1);
     format!(
         "SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL lock_timeout = {timeout_ms}; \

@@ -8,11 +8,13 @@ mod standby;
 mod upgrade;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use common::StoreId;
 use testing::postgres::Server;
 
 use super::*;
+use crate::Store;
 use crate::conformance::{self, Fixture, ReferenceShop, SmallDisk};
 use crate::format_1::tests::fixture;
 use crate::sql::checks::{self, Database};

@@ -47,7 +47,7 @@ const READ_ONLY: &str = "25006";
 /// What [`APPEND`](super::statements::APPEND) does if a stock does not follow.
 const DIVISION_BY_ZERO: &str = "22012";
 /// `lock_timeout` has passed.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Whether an error that arrives before the row of a statement that commits by itself ended its execution, so that nothing was
 /// committed. Classes 08, 58 and XX may come from a proxy that lost the server; 40003 says that the outcome is unknown.

@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::history::History;
 use super::notices::Warnings;
+use super::queries::head_of;
 use super::tx_error::{Stage, TxError};
-use super::{Address, head_of, meta, session, statements};
+use super::{Address, meta, session, statements};
 use crate::Error;
-use crate::sql::{self, Batch, BookRow, EntryRow, PgQuery, StockDelta, Upgrade};
+use crate::sql::{self, BookRow, EntryRow, PgQuery, SqlBatch, StockDelta, Upgrade};
 
 /// Rows of one statement.
 const ROWS_MAX: usize = 10_000;
@@ -32,12 +33,12 @@ pub(super) enum Purpose<'a> {
 #[derive(Debug)]
 pub(super) struct Transaction<'a> {
     address: &'a Address,
-    pub(super) batch: Batch<'a>,
+    pub(super) batch: SqlBatch<'a>,
     pub(super) purpose: Purpose<'a>,
     /// What the batch must continue.
     history: History,
     /// Whether other processes wait for this one.
-    pub(super) has_turn: bool,
+    pub(super) holds_append_lock: bool,
     /// The payload of the notification, if the engine supports any.
     pub(super) origin_id: Option<Uuid>,
     /// How far the last attempt got; read after a timeout.
@@ -45,13 +46,13 @@ pub(super) struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(address: &'a Address, batch: Batch<'a>, purpose: Purpose<'a>, history: History) -> Self {
+    pub(super) fn new(address: &'a Address, batch: SqlBatch<'a>, purpose: Purpose<'a>, history: History) -> Self {
         Self {
             address,
             batch,
             purpose,
             history,
-            has_turn: false,
+            holds_append_lock: false,
             origin_id: None,
             stage: Stage::BeforeCommit,
         }
@@ -89,7 +90,7 @@ impl<'a> Transaction<'a> {
 
     /// Whether the batch changes only stocks, and few enough.
     fn is_one_statement(&self) -> bool {
-        let Batch {
+        let SqlBatch {
             entries,
             described,
             removed,
@@ -209,7 +210,7 @@ impl<'a> Transaction<'a> {
             .bind(before.map(|entry| entry.seq))
             .bind(before.map(|entry| entry.at_micros))
             .bind(before.and_then(|entry| entry.order))
-            .bind(self.has_turn)
+            .bind(self.holds_append_lock)
     }
 
     /// Applies the stock deltas, which must lead from the stored stock to the new one.

@@ -11,7 +11,7 @@ use crate::batch::check_batch;
 
 /// Consecutive entries after a head, and their total effect on the books.
 #[derive(Debug)]
-pub(crate) struct Batch<'a> {
+pub(crate) struct SqlBatch<'a> {
     /// The last entry before them.
     pub(crate) head: Seq,
     pub(crate) entries: &'a [Entry],
@@ -65,7 +65,7 @@ impl Effect {
     }
 }
 
-impl<'a> Batch<'a> {
+impl<'a> SqlBatch<'a> {
     /// # Errors
     /// Those of [`check_batch`].
     pub(crate) fn new(head: Seq, entries: &'a [Entry]) -> Result<Self, Error> {
@@ -128,7 +128,7 @@ mod tests {
             crate::conformance::described(&described, 5),
             changed(11, Kind::Sold, 4, -1, 4),
         ];
-        let batch = Batch::new(Seq(4), &entries).unwrap();
+        let batch = SqlBatch::new(Seq(4), &entries).unwrap();
         let delta = |item, change, stock, seq| StockDelta {
             item,
             change,
@@ -159,7 +159,7 @@ mod tests {
             changed(1, Kind::Withdrawn, 1, -5, 0),
         ] {
             let entries = [first, changed(2, Kind::Sold, 1, -1, 3)];
-            assert_eq!(Batch::new(Seq::ZERO, &entries).unwrap().deltas[0].stock, -1);
+            assert_eq!(SqlBatch::new(Seq::ZERO, &entries).unwrap().deltas[0].stock, -1);
         }
     }
 }

@@ -8,7 +8,7 @@ mod row;
 pub(super) mod statements;
 mod upgrade;
 
-pub(super) use self::batch::{Batch, StockDelta};
+pub(super) use self::batch::{SqlBatch, StockDelta};
 pub(super) use self::migration::{Engine, Found, Migration, pending};
 pub(super) use self::row::{
     BOOK_COLUMNS, BookRow, Column, ENTRY_COLUMNS, EntryRow, PgQuery, book, check_order, entry, limit_column,

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::failure::{Failure, shown};
 use super::open::{self, Opened};
-use super::{NamedFile, SqliteStore, Writer, lock_path};
+use super::{NamedFile, SqliteStore, WriteConnection, lock_path};
 use crate::private_file::FileId;
 use crate::url::beside;
 use crate::{Error, INSPECTIONS_MAX, Inspection, WriterGuard, lost};
@@ -137,7 +137,7 @@ impl SqliteStore {
                 NamedFile::find(beside(file, "-wal"))?,
             ],
             id: opened.id,
-            writer: WriterGuard::closed(Writer {
+            writer: WriterGuard::closed(WriteConnection {
                 connection: opened.writer,
                 head: opened.head,
             }),

@@ -1,6 +1,6 @@
 //! A store in one SQLite file. A batch is one transaction, which changes the ledger and the books together.
 //!
-//! It must never continue after a failed sync, and never acknowledge or show what is not synced: every commit syncs the
+//! It must never continue after a failed sync, and never acknowledge or return unsynced entries: every commit syncs the
 //! write-ahead log (`synchronous=FULL`), and readers see a commit only afterwards.
 
 mod failure;
@@ -26,7 +26,7 @@ use self::named_file::NamedFile;
 use self::open::lock_path;
 use self::readers::Readers;
 use super::lock::Lock;
-use super::sql::{self, Batch, BookRow, EntryRow, Upgrade, statements};
+use super::sql::{self, BookRow, EntryRow, SqlBatch, Upgrade, statements};
 use super::texts::SharedTexts;
 use super::url::beside;
 use super::{Error, FullDiskBackoff, Store, StoreState, WriterGuard};
@@ -38,19 +38,19 @@ const WAL_CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 pub struct SqliteStore {
     file: PathBuf,
     id: StoreId,
-    // Closed in this order: the last connection to close that may write empties the write-ahead log. The lock is released
-    // last, so the next process finds the file closed.
+    // The fields are dropped in this order: closing the write connection last empties the write-ahead log, and the lock is
+    // released after the file is closed.
     readers: Readers,
-    writer: WriterGuard<Writer>,
+    writer: WriterGuard<WriteConnection>,
     upgrade: Upgrade,
     /// The database and its write-ahead log.
     named: [NamedFile; 2],
-    /// None for an inspection.
+    /// `None` for an inspection.
     _lock: Option<Lock>,
 }
 
 #[derive(Debug)]
-struct Writer {
+struct WriteConnection {
     connection: Connection,
     head: Seq,
 }
@@ -68,7 +68,7 @@ impl SqliteStore {
         Ok(Self {
             named: [NamedFile::find(file.clone())?, NamedFile::find(beside(&file, "-wal"))?],
             id: opened.id,
-            writer: WriterGuard::new(Writer {
+            writer: WriterGuard::new(WriteConnection {
                 connection: opened.writer,
                 head: opened.head,
             }),
@@ -79,7 +79,7 @@ impl SqliteStore {
         })
     }
 
-    /// Moves what is left of a store without its database aside.
+    /// If the database is missing, moves the store's other files aside.
     pub(crate) fn init(file: &Path) -> Result<(), Error> {
         open::init(&std::path::absolute(file).map_err(Error::io("open", file))?)
     }
@@ -89,19 +89,19 @@ impl SqliteStore {
         self.named.iter().try_for_each(NamedFile::check)
     }
 
-    /// Runs work in one transaction; `last` is the head after it.
+    /// Runs work in one transaction; `last` is the last entry afterwards.
     fn transact(
         &self,
-        writer: &mut Writer,
+        writer: &mut WriteConnection,
         full_disk: &mut FullDiskBackoff,
         last: Seq,
         work: impl FnOnce(&Connection) -> Result<(), Failure>,
     ) -> Result<(), Error> {
-        let Writer { connection, head } = writer;
+        let WriteConnection { connection, head } = writer;
         let run = || {
             let result = write::transact(connection, work);
             if result.as_ref().is_err_and(Failure::is_transient) {
-                // The answer is that nothing was changed, so the rollback is verified.
+                // Verify the rollback, because the client is told that nothing changed.
                 let stored = head_of(connection)?;
                 if stored != *head {
                     let why = format!("after a rollback the last entry is {stored}, not {head}");
@@ -146,16 +146,16 @@ impl SqliteStore {
         })
     }
 
-    /// Runs work in one transaction that appends `entries` after `head`.
+    /// Runs work in one transaction that appends `entries` after `expected_head`.
     fn append_with(
         &self,
-        head: Seq,
+        expected_head: Seq,
         entries: &[Entry],
-        work: impl FnOnce(&Connection, &Batch<'_>) -> Result<(), Failure>,
+        work: impl FnOnce(&Connection, &SqlBatch<'_>) -> Result<(), Failure>,
     ) -> Result<(), Error> {
-        let batch = Batch::new(head, entries)?;
+        let batch = SqlBatch::new(expected_head, entries)?;
         self.writer.write(|writer, full_disk| {
-            if head != writer.head {
+            if expected_head != writer.head {
                 return Err(Error::Conflict);
             }
             self.transact(writer, full_disk, batch.last(), |connection| {
@@ -219,20 +219,20 @@ impl Store for SqliteStore {
             .add_titles(entries, |after, limit| self.read_entries(after, limit))
     }
 
-    fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
+    fn append(&self, expected_head: Seq, entries: &[Entry]) -> Result<(), Error> {
         if entries.is_empty() {
-            return self.writer.write(|writer, _| match head == writer.head {
+            return self.writer.write(|writer, _| match expected_head == writer.head {
                 true => self.check_names(),
                 false => Err(Error::Conflict),
             });
         }
-        self.append_with(head, entries, write::update_books)
+        self.append_with(expected_head, entries, write::update_books)
     }
 
-    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.append_with(head, entries, |connection, _| {
+    fn restore(&self, expected_head: Seq, entries: &[Entry]) -> Result<(), Error> {
+        self.append_with(expected_head, entries, |connection, _| {
             let restoring = open::get(connection, sql::RESTORING)?;
-            if restoring.as_deref() != Some(sql::YES) && head > Seq::ZERO {
+            if restoring.as_deref() != Some(sql::YES) && expected_head > Seq::ZERO {
                 return Err(Failure::Store(Error::Conflict));
             }
             Ok(open::put(connection, sql::RESTORING, sql::YES)?)
@@ -250,15 +250,15 @@ impl Store for SqliteStore {
                     Ok(open::put(connection, sql::RESTORING, sql::NO)?)
                 })?;
             }
-            // The books change with every batch. Only the write-ahead log is copied into the file, as far as no reader
-            // needs it.
+            // The table of books is current after every batch. A checkpoint only copies the write-ahead log into the
+            // database, except pages that a reader needs.
             let copied = writer.connection.query_row(WAL_CHECKPOINT, [], |_| Ok(()));
             copied.map_err(failed)
         })
     }
 
     fn ledger_bytes(&self) -> Result<Option<u64>, Error> {
-        // The books are in the same file, and are few beside the entries of a shop that sells.
+        // The file contains the books too; the ledger is much larger.
         let bytes = |path: &Path| std::fs::metadata(path).map(|found| found.len());
         let bytes = bytes(&self.file).and_then(|file| Ok(file + bytes(&beside(&self.file, "-wal"))?));
         bytes.map(Some).map_err(Error::io("find", &self.file))

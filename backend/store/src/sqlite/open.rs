@@ -13,7 +13,7 @@ use super::failure::{Failure, shown};
 use super::readers::Readers;
 use super::{books_of, head_of, write};
 use crate::lock::Lock;
-use crate::sql::{self, Batch, Engine, Found, Migration, Upgrade, statements};
+use crate::sql::{self, Engine, Found, Migration, SqlBatch, Upgrade, statements};
 use crate::url::beside;
 use crate::{Error, format_1, lost, private_file};
 
@@ -157,7 +157,7 @@ pub(super) fn connect(file: &Path) -> Result<Opened, Error> {
 }
 
 fn open(file: &Path) -> Result<Opened, Failure> {
-    let writer = writer(file)?;
+    let writer = open_write_connection(file)?;
     migrate(&writer, file)?;
     let found: String = writer.query_row(QUICK_CHECK, [], |row| row.get(0))?;
     if found != "ok" {
@@ -199,7 +199,7 @@ pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")
 }
 
-fn writer(file: &Path) -> Result<Connection, Failure> {
+fn open_write_connection(file: &Path) -> Result<Connection, Failure> {
     let connection = connection(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode != "wal" {
@@ -276,7 +276,7 @@ fn upgrade(writer: &Connection) -> Result<(), Failure> {
     }
     let books = books_of(writer)?;
     let entries: Vec<Entry> = format_1::upgrade_entries(head, &books).collect();
-    let batch = Batch::new(head, &entries)?;
+    let batch = SqlBatch::new(head, &entries)?;
     write::insert_entries(writer, &batch)?;
     write::update_books(writer, &batch)?;
     write::execute(writer, statements::DELETE_BLOBS, [])?;

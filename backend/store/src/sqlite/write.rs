@@ -6,7 +6,7 @@ use common::wire::Book;
 use rusqlite::{Connection, Params};
 
 use super::failure::Failure;
-use crate::sql::{self, BOOK_COLUMNS, Batch, BookRow, Column, ENTRY_COLUMNS, EntryRow, statements};
+use crate::sql::{self, BOOK_COLUMNS, BookRow, Column, ENTRY_COLUMNS, EntryRow, SqlBatch, statements};
 
 /// Takes the columns, then the batch.
 static INSERT_ENTRY: LazyLock<String> = LazyLock::new(|| {
@@ -46,7 +46,7 @@ pub(super) fn transact(
     result
 }
 
-pub(super) fn insert_entries(connection: &Connection, batch: &Batch<'_>) -> Result<(), Failure> {
+pub(super) fn insert_entries(connection: &Connection, batch: &SqlBatch<'_>) -> Result<(), Failure> {
     let first = sql::seq_column(batch.head.next());
     let mut insert = connection.prepare_cached(&INSERT_ENTRY)?;
     for entry in batch.entries {
@@ -58,7 +58,7 @@ pub(super) fn insert_entries(connection: &Connection, batch: &Batch<'_>) -> Resu
 }
 
 /// Applies a batch to the books; its stock deltas must lead from the stored stock to the new one.
-pub(super) fn update_books(connection: &Connection, batch: &Batch<'_>) -> Result<(), Failure> {
+pub(super) fn update_books(connection: &Connection, batch: &SqlBatch<'_>) -> Result<(), Failure> {
     let mut delete = connection.prepare_cached(DELETE_BOOK)?;
     for item in &batch.removed {
         delete.execute([item])?;

@@ -75,7 +75,7 @@ fn run_seed(seed: u64) {
                     3 => disk.pass(FULL_DISK_DELAY),
                     _ => {}
                 }
-                if !act(&store, &mut life, &mut chance) && store.writer.is_closed() {
+                if !act(&store, &mut life, &mut chance) && store.append_state.is_closed() {
                     break;
                 }
             }

@@ -58,43 +58,43 @@ fn concurrent_appends_make_one_ledger_without_gaps() {
 }
 
 #[test]
-fn during_a_turn_the_appends_of_others_wait_and_then_conflict() {
+fn while_a_process_holds_the_append_lock_other_appends_wait_and_then_conflict() {
     const FAR: Duration = Duration::from_secs(30);
     let Some(schema) = Schema::new() else { return };
     let (one, other) = (schema.store(), schema.store());
     let mut shop = ReferenceShop::filled(&one);
-    one.take_turn(FAR).unwrap();
+    one.lock_appends(FAR).unwrap();
     let (head, late) = (shop.head, shop.clone().sell(1));
     std::thread::scope(|scope| {
         let appending = scope.spawn(|| other.append(head, &late));
         let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')";
         while schema.sql(waiting).is_empty() {}
         shop.sell_through(&one, 2);
-        one.end_turn();
+        one.unlock_appends();
         assert!(matches!(appending.join().unwrap(), Err(Error::Conflict)));
     });
-    other.take_turn(FAR).unwrap();
-    let waited = one.take_turn(Duration::from_millis(20));
+    other.lock_appends(FAR).unwrap();
+    let waited = one.lock_appends(Duration::from_millis(20));
     assert!(matches!(waited, Err(Error::Unavailable { .. })), "{waited:?}");
     other.confirm(shop.entries.last().unwrap()).unwrap();
     shop.sell_through(&other, 3);
-    // A process that ends has no turn any more.
+    // The lock ends with its process.
     drop(other);
-    one.take_turn(FAR).unwrap();
+    one.lock_appends(FAR).unwrap();
     one.confirm(shop.entries.last().unwrap()).unwrap();
     shop.sell_through(&one, 1);
     shop.assert_matches(&one);
 }
 
 #[test]
-fn a_process_that_is_stopped_does_not_keep_its_turn() {
+fn a_stopped_process_does_not_keep_the_append_lock() {
     let Some(schema) = Schema::new() else { return };
     let store = schema.store();
-    store.take_turn(Duration::from_secs(30)).unwrap();
+    store.lock_appends(Duration::from_secs(30)).unwrap();
     let limit: String = store.blocking.run(async {
-        let mut turn = store.lock_turn().take().unwrap();
+        let mut lock = store.append_lock().take().unwrap();
         let show = sqlx::query_scalar("SHOW idle_in_transaction_session_timeout");
-        show.fetch_one(&mut *turn).await.unwrap()
+        show.fetch_one(&mut *lock).await.unwrap()
     });
     assert_eq!(limit, "10s");
 }

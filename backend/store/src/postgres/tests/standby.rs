@@ -55,9 +55,9 @@ impl Cluster {
 
     /// Sells, and fails over while a commit waits for a standby that is away. Returns the entries that were acknowledged,
     /// of which the new primary must have all.
-    fn fail_over(&mut self, end: End, stop_receiver: bool, believes_everything: bool) -> Vec<Entry> {
+    fn fail_over(&mut self, end: End, stop_receiver: bool, skips_confirmation: bool) -> Vec<Entry> {
         let mut store = self.store();
-        store.believes_everything = believes_everything;
+        store.skips_confirmation = skips_confirmation;
         let mut shop = match store.load().unwrap().head {
             Seq::ZERO => ReferenceShop::filled(&store),
             head => ReferenceShop {
@@ -80,7 +80,7 @@ impl Cluster {
             self.end_wait(end, &pid);
             // Either the append still waits, for its confirmation, or it has returned. Without confirmations it returns; a
             // commit that waits is then the one that is being ended.
-            let waits = || !believes_everything && self.primary.find_waiting_commit().is_some();
+            let waits = || !skips_confirmation && self.primary.find_waiting_commit().is_some();
             while !appending.is_finished() && !waits() {
                 std::thread::park_timeout(Duration::from_millis(5));
             }

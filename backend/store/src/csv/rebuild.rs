@@ -39,31 +39,31 @@ pub(super) fn books_at(
     };
     let has_blob = blob.is_some();
     let from = if has_blob { marker.seq } else { Seq::ZERO };
-    let mut replay = Replay::from(from, blob.unwrap_or_default());
+    let mut rebuild = Rebuild::from(from, blob.unwrap_or_default());
     let mut written = None;
     if let Some(until) = wants_written {
-        replay.run(disk, segments, until)?;
+        rebuild.run(disk, segments, until)?;
         let known = match has_blob {
             true => HashMap::new(),
             false => upgraded_books(disk, segments)?,
         };
-        written = Some(replay.clone().books(&known).map_err(incomplete)?);
+        written = Some(rebuild.clone().books(&known).map_err(incomplete)?);
     }
-    replay.run(disk, segments, head)?;
-    let books = replay.books(&HashMap::new()).map_err(incomplete)?;
+    rebuild.run(disk, segments, head)?;
+    let books = rebuild.books(&HashMap::new()).map_err(incomplete)?;
     Ok((books, written))
 }
 
 /// Books as of an entry.
 #[derive(Debug, Clone)]
-pub(super) struct Replay {
+pub(super) struct Rebuild {
     /// The last entry that was applied.
     at: Seq,
     /// A book of format 1 has no title until an entry describes it.
     books: HashMap<ItemNumber, Book>,
 }
 
-impl Replay {
+impl Rebuild {
     /// Continues from the books as of the entry `at`.
     pub(super) fn from(at: Seq, books: Vec<Book>) -> Self {
         Self {
