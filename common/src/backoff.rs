@@ -11,7 +11,8 @@ const DELAY_MIN: Duration = Duration::from_millis(1);
 pub struct Backoff {
     initial: Duration,
     max: Duration,
-    limit: Duration,
+    /// Number of delays since the start or the last reset.
+    attempts: u32,
 }
 
 impl Backoff {
@@ -25,25 +26,32 @@ impl Backoff {
         Self {
             initial,
             max,
-            limit: initial,
+            attempts: 0,
         }
     }
 
     /// The longest that the next delay can be.
     pub fn limit(&self) -> Duration {
-        self.limit
+        self.limit_after(self.attempts)
+    }
+
+    /// The longest delay after this number of earlier ones, for a caller that has no source of randomness.
+    pub fn limit_after(&self, attempts: u32) -> Duration {
+        self.initial
+            .saturating_mul(2_u32.saturating_pow(attempts))
+            .min(self.max)
     }
 
     /// The next delay, at least a millisecond.
     pub fn next_delay(&mut self) -> Duration {
-        let delay = self.limit.mul_f64(rand::random());
-        self.limit = self.limit.saturating_mul(2).min(self.max);
+        let delay = self.limit().mul_f64(rand::random());
+        self.attempts = self.attempts.saturating_add(1);
         delay.max(DELAY_MIN)
     }
 
     /// Starts from the initial limit again, after a success.
     pub fn reset(&mut self) {
-        self.limit = self.initial;
+        self.attempts = 0;
     }
 }
 
@@ -59,6 +67,8 @@ mod tests {
             assert_eq!(backoff.limit(), limit);
             assert!((DELAY_MIN..=limit).contains(&backoff.next_delay()));
         }
+        assert_eq!(Backoff::RECONNECT.limit_after(3), Duration::from_secs(2));
+        assert_eq!(Backoff::RECONNECT.limit_after(u32::MAX), Duration::from_secs(8));
         backoff.reset();
         assert!(backoff.next_delay() <= Duration::from_millis(250));
     }

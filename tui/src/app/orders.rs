@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
+use common::backoff::Backoff;
 use common::wire::Receipt;
 use common::{Deadline, OrderId, Timestamp};
 
 use super::filter::Filter;
-use super::remote_data::{RemoteData, retry_delay};
+use super::remote_data::RemoteData;
 use super::sanitize::sanitized;
 use crate::journal::{NotSold, Outcome, SentOrder};
 
-/// The most orders in memory; older ones stay in the journal.
+/// Most orders in memory; older ones stay in the journal.
 pub(super) const ORDERS_MAX: usize = 2_000;
-/// The first and the longest delay before a pending order is looked up again.
-const CHECK_MIN: Duration = Duration::from_millis(250);
-const CHECK_MAX: Duration = Duration::from_secs(8);
+/// Delays between the lookups of a pending order.
+const CHECK_BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(8));
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Orders {
     /// The orders, the newest first.
     pub(crate) list: Vec<Purchase>,
-    /// The orders that are shown, as positions in the list, in the order of the rows.
+    /// The visible rows, as indices into `list`.
     pub(crate) rows: Vec<usize>,
     /// The selected row.
     pub(crate) selected: usize,
@@ -28,12 +28,12 @@ pub(crate) struct Orders {
     /// Whether the rows are in the opposite order.
     pub(crate) sort_reversed: bool,
     pub(crate) filter: Option<Filter>,
-    /// Whether keys scroll the receipt. It replaces the list where only one fits.
+    /// Whether keys scroll the receipt, which replaces the list if only one of them fits.
     pub(crate) open: bool,
     /// The first line of the receipt that is shown.
     pub(crate) receipt_scroll: usize,
     pub(crate) journal: RemoteData<()>,
-    /// The caller of [`super::update`] puts a fresh id here when the last one was taken: `update` draws none.
+    /// A fresh order id. The caller of [`super::update`] replaces it after use, because `update` generates none.
     pub(crate) next_order_id: Option<OrderId>,
 }
 
@@ -73,8 +73,9 @@ pub(crate) struct Purchase {
     /// The order as it was sent.
     pub(crate) sent: SentOrder,
     pub(crate) state: OrderState,
-    /// Whether a request with a lost answer may have placed the order.
+    /// Whether a request whose answer was lost may have placed the order.
     pub(super) may_be_applied: bool,
+    /// Number of lookups so far, for the backoff.
     pub(super) checks: u32,
     pub(super) next_check_at: Option<Duration>,
     pub(super) check_in_flight: bool,
@@ -82,7 +83,7 @@ pub(crate) struct Purchase {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OrderState {
-    /// It is being recorded in the journal, or it was sent.
+    /// The order is being recorded in the journal, or was sent.
     Sending,
     /// The answer was lost; the order is looked up.
     Unknown {
@@ -98,7 +99,7 @@ impl OrderState {
         matches!(self, Self::Sending | Self::Unknown { .. })
     }
 
-    /// What is on record of an order.
+    /// The state that corresponds to a recorded outcome.
     pub(super) fn of_outcome(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Undecided => Self::Unknown {
@@ -112,7 +113,7 @@ impl OrderState {
         }
     }
 
-    /// What goes on record of the order; undecided without a decision.
+    /// The outcome to record.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::Sending | Self::Unknown { .. } => Outcome::Undecided,
@@ -147,7 +148,7 @@ impl Purchase {
     }
 
     pub(super) fn schedule_check(&mut self, now: Duration) {
-        let delay = retry_delay(CHECK_MIN, CHECK_MAX, self.checks);
+        let delay = CHECK_BACKOFF.limit_after(self.checks);
         self.checks = self.checks.saturating_add(1);
         self.next_check_at = Some(now + delay);
     }
@@ -177,7 +178,7 @@ impl Orders {
     }
 
     pub(super) fn push(&mut self, purchase: Purchase) {
-        // The newest stays selected, and so does any other order.
+        // If the first row was selected, the new order is selected; otherwise the selection stays on its order.
         let selected = self.selected().map(|purchase| purchase.sent.order);
         self.list.insert(0, purchase);
         self.list.truncate(ORDERS_MAX);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use common::backoff::Backoff;
+
 use super::sanitize::sanitized;
 
 /// A skeleton is shown after this time without an answer.
@@ -10,9 +12,8 @@ pub(crate) const SKELETON_AFTER: Duration = Duration::from_millis(150);
 pub(crate) const SPINNER_AFTER: Duration = Duration::from_millis(400);
 /// The time between two frames of the spinner.
 pub(crate) const SPINNER_FRAME: Duration = Duration::from_millis(100);
-/// The first and the longest delay before a failed load is tried again.
-const RETRY_MIN: Duration = Duration::from_secs(1);
-const RETRY_MAX: Duration = Duration::from_secs(30);
+/// Delays before a failed load is retried.
+const RETRY_BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
 /// A loaded value and the state of loading it. The old value stays until a newer one is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(crate) struct RemoteData<T> {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LoadState {
-    NotAsked,
+    NotRequested,
     Loading {
         since: Duration,
         /// The number of failed attempts before this one.
@@ -39,18 +40,12 @@ pub(crate) enum LoadState {
     },
 }
 
-/// The delay after `earlier` failed attempts: it doubles from `min` to `max`. It has no jitter, because an update reads no
-/// source of randomness.
-pub(super) fn retry_delay(min: Duration, max: Duration, earlier: u32) -> Duration {
-    min.saturating_mul(2_u32.saturating_pow(earlier)).min(max)
-}
-
 impl<T> Default for RemoteData<T> {
     fn default() -> Self {
         Self {
             value: None,
             read_at: None,
-            state: LoadState::NotAsked,
+            state: LoadState::NotRequested,
         }
     }
 }
@@ -71,20 +66,20 @@ impl<T> RemoteData<T> {
         };
     }
 
-    /// The request failed; the delay before the next one doubles from 1 s to 30 s.
+    /// Schedules a retry after a failed request, without jitter: updates draw no random numbers.
     pub(crate) fn fail(&mut self, error: &impl ToString, now: Duration) {
         let earlier = self.failures();
         self.state = LoadState::Failed {
             why: sanitized(error),
             failures: earlier.saturating_add(1),
-            retry_at: now + retry_delay(RETRY_MIN, RETRY_MAX, earlier),
+            retry_at: now + RETRY_BACKOFF.limit_after(earlier),
         };
     }
 
     fn failures(&self) -> u32 {
         match self.state {
             LoadState::Failed { failures, .. } | LoadState::Loading { failures, .. } => failures,
-            LoadState::NotAsked | LoadState::Ready => 0,
+            LoadState::NotRequested | LoadState::Ready => 0,
         }
     }
 
@@ -101,10 +96,10 @@ impl<T> RemoteData<T> {
         matches!(self.state, LoadState::Failed { retry_at, .. } if retry_at <= now)
     }
 
-    /// When its display changes with time, or the next attempt is due. `still` if nothing may spin.
+    /// When the display changes with time, or the next attempt is due. `still` disables the spinner.
     pub(crate) fn next_wake(&self, now: Duration, still: bool) -> Option<Duration> {
         match &self.state {
-            LoadState::NotAsked | LoadState::Ready => None,
+            LoadState::NotRequested | LoadState::Ready => None,
             LoadState::Loading { since, .. } => [SKELETON_AFTER, SPINNER_AFTER]
                 .into_iter()
                 .map(|wait| *since + wait)
