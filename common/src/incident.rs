@@ -46,6 +46,17 @@ impl Incident {
         }
     }
 
+    /// Like [`Incident::failed`], for a program that prints its messages: returns the line instead of logging it.
+    pub fn failure_line(&self, error: impl Display) -> Option<String> {
+        let what = &self.what;
+        match self.note(|record| record.fail(Instant::now()))? {
+            Line::Began { failures: 1 } => Some(format!("{what}: {error}")),
+            Line::Began { failures } => Some(format!("{what} ({failures} times): {error}")),
+            Line::Lasts { failures, .. } => Some(format!("{what}, still ({failures} times): {error}")),
+            Line::Ended { .. } => None,
+        }
+    }
+
     /// Notes a success, and logs the end of the incident if its beginning was logged.
     pub fn recovered(&self) {
         if !self.is_open.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! When a client last pressed a key.
+//! The time of a client's last key press.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct Activity {
     started: Instant,
-    /// Milliseconds after the start.
+    /// Time of the last key press, in milliseconds after the start.
     last_ms: AtomicU64,
 }
 
 impl Activity {
-    /// The start counts as a key.
+    /// Starts with the current time as the last key press.
     pub(super) fn new() -> Self {
         Self {
             started: Instant::now(),

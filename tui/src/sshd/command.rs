@@ -1,4 +1,4 @@
-//! The commands of a client. The parser knows only what customers may do: no option names an address, a file or a token.
+//! The commands of a client. The parser knows only customers' commands: no option names an address, a file or a token.
 
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ async fn run_parsed(
     }
 }
 
-/// Prints the events that all sessions share.
+/// Prints the event stream that all sessions share.
 async fn watch(server: &Server, out: &Output) -> Result<Exit, Error> {
     let (sender, mut events) = mpsc::channel(QUEUED_CHUNKS_MAX);
     tokio::spawn(Arc::clone(&server.events).follow(sender, Arc::new(Notify::new())));

@@ -1,4 +1,4 @@
-//! Who a client is, and where that customer's orders are kept.
+//! The identity of a client, and the location of its orders.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read as _};
@@ -10,13 +10,13 @@ use russh::keys::{HashAlg, PublicKey};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-use super::counted::{Counted, Entry};
-use crate::journal::Place;
+use super::keyed_limiter::{KeyedLimiter, KeyedPermit};
+use crate::journal::JournalLocation;
 
-/// A file of shopkeepers' keys, in bytes.
+/// Longest part of a file of shopkeepers' keys that is read, in bytes.
 const SHOPKEEPERS_BYTES_MAX: u64 = 1_024 * 1_024;
 
-/// Who a client has proved to be.
+/// The authenticated identity of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Identity {
     /// A client without a key.
@@ -49,32 +49,32 @@ pub(super) enum Error {
     TooMany,
 }
 
-/// Where customers' orders are.
+/// The customers, with the folder of their orders.
 #[derive(Debug)]
 pub(super) struct Customers {
     folder: PathBuf,
-    open: Arc<Counted<String, watch::Sender<()>>>,
+    sessions: Arc<KeyedLimiter<String, watch::Sender<()>>>,
 }
 
 /// A customer while a session is open.
 #[derive(Debug)]
 pub(super) struct Customer {
-    pub(super) orders: Place,
-    _count: Option<Entry<String, watch::Sender<()>>>,
-    /// Of a guest; removed with the session.
+    pub(super) orders: JournalLocation,
+    _permit: Option<KeyedPermit<String, watch::Sender<()>>>,
+    /// The folder of a guest's orders; removed with the session.
     _temporary: Option<TempDir>,
 }
 
 impl Customers {
-    /// Keeps orders below `folder`, at most `max_per_key` sessions at once of one key.
+    /// Keeps orders below `folder`. Each key has at most `max_per_key` sessions at the same time.
     pub(super) fn open(folder: &Path, max_per_key: usize) -> Result<Self, Error> {
         let folder = folder.join("customers");
         create(&folder)?;
-        let open = Counted::new(max_per_key);
-        Ok(Self { folder, open })
+        let sessions = KeyedLimiter::new(max_per_key);
+        Ok(Self { folder, sessions })
     }
 
-    /// Begins a session. A customer's folder is named by the SHA-256 of the key, in hexadecimal.
+    /// Begins a session. The name of a customer's folder is the SHA-256 of the key, in hexadecimal.
     pub(super) fn begin(&self, identity: &Identity) -> Result<Customer, Error> {
         let Identity::Key(key) = identity else {
             let temporary = tempfile::Builder::new().prefix("bookstore-guest-").tempdir();
@@ -82,13 +82,13 @@ impl Customers {
                 path: std::env::temp_dir(),
                 source,
             })?;
-            let orders = Place {
+            let orders = JournalLocation {
                 folder: temporary.path().to_owned(),
                 changes: Some(watch::Sender::default()),
             };
             return Ok(Customer {
                 orders,
-                _count: None,
+                _permit: None,
                 _temporary: Some(temporary),
             });
         };
@@ -98,14 +98,14 @@ impl Customers {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let count = self.open.enter(name.clone()).ok_or(Error::TooMany)?;
-        let orders = Place {
+        let permit = self.sessions.try_acquire(name.clone()).ok_or(Error::TooMany)?;
+        let orders = JournalLocation {
             folder: self.folder.join(name),
-            changes: Some(count.shared.clone()),
+            changes: Some(permit.shared.clone()),
         };
         Ok(Customer {
             orders,
-            _count: Some(count),
+            _permit: Some(permit),
             _temporary: None,
         })
     }
@@ -120,8 +120,7 @@ pub(super) fn create(folder: &Path) -> Result<(), Error> {
     })
 }
 
-/// Reads the shopkeepers' keys: lines in the form of `authorized_keys`, without options, which would be restrictions that
-/// this server does not know.
+/// Reads the shopkeepers' keys: lines in the form of `authorized_keys`, without options, which this server could not enforce.
 pub(super) fn read_shopkeepers(path: &Path) -> Result<Vec<PublicKey>, Error> {
     let mut text = String::new();
     let read = fs::File::open(path).and_then(|file| file.take(SHOPKEEPERS_BYTES_MAX).read_to_string(&mut text));

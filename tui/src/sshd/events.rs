@@ -1,4 +1,4 @@
-//! The shop's events for all sessions of the process, from one connection.
+//! One event stream of the shop, shared by all sessions of the process.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,12 +11,12 @@ use tokio::time::Instant;
 
 use super::limits::QUEUED_BATCHES_MAX;
 use crate::connect::ShopConnection;
-use crate::live;
+use crate::event_forwarder;
 use crate::message::Event;
 
-/// The shortest time between two batches: no session draws more often.
+/// Shortest time between two batches; no session draws more often.
 const BATCH_INTERVAL: Duration = Duration::from_millis(33);
-/// The most events of a batch.
+/// Most events of a batch.
 const BATCH_MAX: usize = 1_024;
 
 type Item = StreamItem<ShopEvent>;
@@ -30,10 +30,10 @@ pub(super) struct SharedEvents {
     reconnect: Arc<Notify>,
 }
 
-/// What a session must know that begins now.
+/// The state that a new session starts with.
 #[derive(Debug)]
 struct State {
-    /// Of the connection; an open one is described as of the last event.
+    /// The state of the connection; an open connection has the `seq` of the last event.
     connection: Item,
     upstream_is_live: bool,
 }
@@ -71,7 +71,7 @@ impl State {
     }
 }
 
-/// A connection for a session that begins with it.
+/// The item of an open connection for a new session.
 fn connected(hello: Hello) -> Item {
     StreamItem::Connected {
         hello,
@@ -81,7 +81,7 @@ fn connected(hello: Hello) -> Item {
 }
 
 impl SharedEvents {
-    /// Begins to follow the shop's events.
+    /// Starts to follow the shop's events.
     pub(super) fn start(connection: ShopConnection) -> Arc<Self> {
         let (batches, _) = broadcast::channel(QUEUED_BATCHES_MAX);
         let shared = Arc::new(Self {
@@ -93,12 +93,16 @@ impl SharedEvents {
             reconnect: Arc::default(),
         });
         let (sender, events) = mpsc::channel(BATCH_MAX);
-        tokio::spawn(live::forward_events(connection, sender, Arc::clone(&shared.reconnect)));
+        tokio::spawn(event_forwarder::forward_events(
+            connection,
+            sender,
+            Arc::clone(&shared.reconnect),
+        ));
         tokio::spawn(Arc::clone(&shared).forward(events));
         shared
     }
 
-    /// Sends what arrives in batches.
+    /// Groups events into batches and sends them to the sessions.
     async fn forward(self: Arc<Self>, mut events: mpsc::Receiver<Event>) {
         let mut next_batch = Instant::now();
         while let Some(event) = events.recv().await {
@@ -122,13 +126,13 @@ impl SharedEvents {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a session must know now, and the batches after that.
+    /// The current state, and the batches after it.
     fn subscribe(&self) -> (Vec<Item>, broadcast::Receiver<Arc<[Item]>>) {
         let state = self.lock();
         (state.items(), self.batches.subscribe())
     }
 
-    /// Forwards events to a session until its receiver is dropped. A session that is too far behind loads everything again.
+    /// Forwards events to a session until its receiver is dropped. A session that misses a batch loads everything again.
     pub(super) async fn follow(self: Arc<Self>, events: mpsc::Sender<Event>, reconnect: Arc<Notify>) {
         let (known, mut batches) = self.subscribe();
         let mut batch: Arc<[Item]> = known.into();
@@ -161,7 +165,7 @@ impl SharedEvents {
     }
 }
 
-/// What concerns sessions: not where the shop is.
+/// The stream item of an event. Sessions do not get other events, such as the shop's address.
 fn item(event: Event) -> Option<Item> {
     match event {
         Event::Stream(item) => Some(item),

@@ -1,36 +1,27 @@
-//! One connection: who the client is, and the one session that it may open. Everything else is refused: other channels,
-//! forwarding, subsystems, the agent, other variables.
+//! The SSH requests of one connection: login, and the one session that the client may open. All other requests are refused:
+//! other channels, forwarding, subsystems, the agent.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, Session, VerifiedPublicKey};
-use russh::{Channel, ChannelId, ChannelOpenFailure, ChannelWriteHalf, MethodKind, Pty, Sig};
-use tokio::sync::mpsc;
+use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, Pty, Sig};
 use tokio_util::sync::CancellationToken;
 
-use super::activity::Activity;
+use super::channel::SessionChannel;
 use super::customers::Identity;
-use super::input::InputParser;
-use super::limits::VARIABLE_BYTES_MAX;
-use super::session::{Program, Screen, SessionRequest};
-use super::terminal::Size;
+use super::session::SessionRequest;
 use super::{Server, session};
-use crate::cli::Environment;
-use crate::runtime::QUEUED_EVENTS_MAX;
 use crate::terminal::Signal;
 
-/// The user name that logs in without a key at once; any other name is not used.
+/// The user name that logs in without a key; all other user names are ignored.
 const GUEST: &str = "guest";
-/// Ctrl-C, as a terminal in raw mode sends it.
-const INTERRUPT: u8 = 3;
 
-/// What has happened on a connection.
+/// The progress of a connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Progress {
-    /// The session has begun.
+    /// Cancelled when the session has begun.
     pub(super) begun: CancellationToken,
-    /// The session has ended.
+    /// Cancelled when the session has ended.
     pub(super) ended: CancellationToken,
 }
 
@@ -40,35 +31,6 @@ pub(super) struct ConnectionHandler {
     identity: Identity,
     channel: SessionChannel,
     progress: Progress,
-}
-
-/// The one channel.
-enum SessionChannel {
-    NotOpen,
-    /// The client may describe its terminal.
-    Open {
-        id: ChannelId,
-        output: ChannelWriteHalf<Msg>,
-        size: Option<Arc<Size>>,
-        variables: HashMap<&'static str, String>,
-    },
-    Running {
-        id: ChannelId,
-        size: Option<Arc<Size>>,
-        input: Input,
-    },
-    /// Another one is not opened.
-    Closed,
-}
-
-/// Where a client's input goes. Dropping it is a hang-up.
-enum Input {
-    Screen {
-        parser: InputParser,
-        events: session::InputSender,
-        activity: Arc<Activity>,
-    },
-    Command(mpsc::Sender<Signal>),
 }
 
 impl ConnectionHandler {
@@ -82,63 +44,24 @@ impl ConnectionHandler {
         }
     }
 
-    /// Begins the session on the channel, if that is open and has none.
+    /// Begins the session on the channel, if the channel is open and has none.
     fn begin(
         &mut self,
         requested: ChannelId,
         command: Option<Vec<u8>>,
         session: &mut Session,
     ) -> Result<(), russh::Error> {
-        let (id, output, size, variables) = match std::mem::replace(&mut self.channel, SessionChannel::Closed) {
-            SessionChannel::Open {
-                id,
-                output,
-                size,
-                variables,
-            } if id == requested => (id, output, size, variables),
-            other => {
-                self.channel = other;
-                return session.channel_failure(requested);
-            }
-        };
-        let environment = Environment::Sent(variables);
-        let (input, program) = match (command, &size) {
-            (None, Some(size)) if environment.terminal_can_draw() => {
-                let (events, receiver) = mpsc::channel(QUEUED_EVENTS_MAX);
-                let activity = Arc::new(Activity::new());
-                let screen = Screen {
-                    size: Arc::clone(size),
-                    environment,
-                    input: receiver,
-                    activity: Arc::clone(&activity),
-                };
-                let parser = InputParser::default();
-                let input = Input::Screen {
-                    parser,
-                    events,
-                    activity,
-                };
-                (input, Program::Screen(screen))
-            }
-            (command, _) => {
-                let (sender, signals) = mpsc::channel(4);
-                let until = sender.downgrade();
-                let program = match command {
-                    Some(line) => Program::Command { line, signals, until },
-                    None => Program::NoScreen,
-                };
-                (Input::Command(sender), program)
-            }
+        let Some((program, output, width)) = self.channel.start(requested, command) else {
+            return session.channel_failure(requested);
         };
         let request = SessionRequest {
             server: Arc::clone(&self.server),
             peer: self.peer.clone(),
             identity: self.identity.clone(),
             output,
-            width: size.as_ref().map(|size| usize::from(size.get().0)),
+            width,
             program,
         };
-        self.channel = SessionChannel::Running { id, size, input };
         self.progress.begun.cancel();
         let ended = self.progress.ended.clone().drop_guard();
         tokio::spawn(async move {
@@ -154,17 +77,13 @@ impl ConnectionHandler {
             false => session.channel_failure(channel),
         }
     }
-
-    fn hang_up(&mut self) {
-        self.channel = SessionChannel::Closed;
-    }
 }
 
 impl Handler for ConnectionHandler {
     type Error = russh::Error;
 
     async fn auth_none(&mut self, user: &str) -> Result<Auth, Self::Error> {
-        // OpenSSH asks this way for the methods, before it offers its keys.
+        // OpenSSH requests the methods this way, before it offers its keys.
         if user == GUEST {
             return Ok(Auth::Accept);
         }
@@ -178,13 +97,13 @@ impl Handler for ConnectionHandler {
         })
     }
 
-    /// Any key is a customer.
+    /// Accepts any key: the key is the customer.
     async fn auth_publickey(&mut self, _user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
         self.identity = Identity::Key(Box::new(key.public_key.clone()));
         Ok(Auth::Accept)
     }
 
-    /// A client without a key that the server accepts; it is asked nothing.
+    /// Accepts a client without a suitable key as a guest, without any prompt.
     async fn auth_keyboard_interactive<'a>(
         &'a mut self,
         _user: &str,
@@ -205,14 +124,9 @@ impl Handler for ConnectionHandler {
             reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
             return Ok(());
         }
-        // What arrives comes to the functions below.
+        // Input arrives in `data` and the other functions of this trait.
         let (_input, output) = channel.split();
-        self.channel = SessionChannel::Open {
-            id: output.id(),
-            output,
-            size: None,
-            variables: HashMap::new(),
-        };
+        self.channel = SessionChannel::open(output);
         reply.accept().await;
         Ok(())
     }
@@ -228,16 +142,7 @@ impl Handler for ConnectionHandler {
         _modes: &[(Pty, u32)],
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let accepted = match &mut self.channel {
-            SessionChannel::Open {
-                id, size, variables, ..
-            } if *id == channel && term.len() <= VARIABLE_BYTES_MAX => {
-                *size = Some(Size::new(columns, rows));
-                variables.insert("TERM", term.to_owned());
-                true
-            }
-            _ => false,
-        };
+        let accepted = self.channel.set_terminal(channel, term, columns, rows);
         Self::reply(session, channel, accepted)
     }
 
@@ -248,16 +153,7 @@ impl Handler for ConnectionHandler {
         value: &str,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let known = Environment::NAMES.into_iter().find(|known| *known == name);
-        let accepted = match (&mut self.channel, known) {
-            (SessionChannel::Open { id, variables, .. }, Some(name))
-                if *id == channel && value.len() <= VARIABLE_BYTES_MAX =>
-            {
-                variables.insert(name, value.to_owned());
-                true
-            }
-            _ => false,
-        };
+        let accepted = self.channel.set_variable(channel, name, value);
         Self::reply(session, channel, accepted)
     }
 
@@ -304,89 +200,33 @@ impl Handler for ConnectionHandler {
         _height: u32,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let size = match &self.channel {
-            SessionChannel::Open { size, .. } | SessionChannel::Running { size, .. } => size.as_ref(),
-            SessionChannel::NotOpen | SessionChannel::Closed => None,
-        };
-        let accepted = size.is_some();
-        if let Some(size) = size {
-            size.set(columns, rows);
-            if let SessionChannel::Running {
-                input: Input::Screen { events, .. },
-                ..
-            } = &self.channel
-            {
-                // Fails only at the end of the session.
-                let _ = events.send(Ok(session::resized(size))).await;
-            }
-        }
+        let accepted = self.channel.resize(columns, rows).await;
         Self::reply(session, channel, accepted)
     }
 
     async fn data(&mut self, channel: ChannelId, data: &[u8], _session: &mut Session) -> Result<(), Self::Error> {
-        let SessionChannel::Running { id, size, input } = &mut self.channel else {
-            return Ok(());
-        };
-        if *id != channel {
-            return Ok(());
-        }
-        match input {
-            Input::Screen {
-                parser,
-                events,
-                activity,
-            } => {
-                activity.observe();
-                for event in parser.parse(data) {
-                    // Fails only at the end of the session.
-                    let _ = events.send(Ok(event)).await;
-                }
-            }
-            Input::Command(signals) => {
-                if size.is_some() && data.contains(&INTERRUPT) {
-                    // One that waits is enough.
-                    let _ = signals.try_send(Signal::Interrupted);
-                }
-            }
-        }
+        self.channel.forward(channel, data).await;
         Ok(())
     }
 
     async fn signal(&mut self, _channel: ChannelId, signal: Sig, _session: &mut Session) -> Result<(), Self::Error> {
-        let signal = match signal {
-            Sig::INT => Signal::Interrupted,
-            Sig::TERM | Sig::KILL => Signal::Terminated,
-            Sig::QUIT => Signal::Quit,
-            Sig::HUP => Signal::HungUp,
-            _ => return Ok(()),
-        };
-        match &self.channel {
-            SessionChannel::Running {
-                input: Input::Command(signals),
-                ..
-            } => {
-                let _ = signals.try_send(signal);
-            }
-            SessionChannel::Running { .. } => self.hang_up(),
+        match signal {
+            Sig::INT => self.channel.signal(Signal::Interrupted),
+            Sig::TERM | Sig::KILL => self.channel.signal(Signal::Terminated),
+            Sig::QUIT => self.channel.signal(Signal::Quit),
+            Sig::HUP => self.channel.signal(Signal::HungUp),
             _ => {}
         }
         Ok(())
     }
 
-    /// The end of a screen's input is a hang-up; a command reads none.
     async fn channel_eof(&mut self, _channel: ChannelId, _session: &mut Session) -> Result<(), Self::Error> {
-        if let SessionChannel::Running {
-            input: Input::Screen { .. },
-            ..
-        } = &self.channel
-        {
-            self.hang_up();
-        }
+        self.channel.end_input();
         Ok(())
     }
 
     async fn channel_close(&mut self, _channel: ChannelId, _session: &mut Session) -> Result<(), Self::Error> {
-        self.hang_up();
+        self.channel = SessionChannel::Closed;
         Ok(())
     }
 }

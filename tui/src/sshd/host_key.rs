@@ -58,7 +58,7 @@ pub(super) fn open(folder: &Path) -> Result<PrivateKey, Error> {
     read(&path)
 }
 
-/// The key appears whole under its name, and of two programs that start at once one wins.
+/// Creates the key atomically. If two programs create it at the same time, the first one wins.
 fn create(folder: &Path, path: &Path) -> Result<(), Error> {
     let text = PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519)
         .and_then(|key| key.to_openssh(LineEnding::LF))
@@ -81,7 +81,7 @@ fn create(folder: &Path, path: &Path) -> Result<(), Error> {
             linked => linked,
         })
         .and_then(|()| File::open(folder)?.sync_all());
-    // A file that cannot be removed is no harm: it is as secret as the key.
+    // A remaining file does no harm: it has the permissions of the key.
     let _ = fs::remove_file(&temporary);
     written.map_err(file("create", path))
 }

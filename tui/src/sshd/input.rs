@@ -1,4 +1,4 @@
-//! What a client types, as input events.
+//! Parses a client's input into input events.
 
 use terminput::Event;
 use terminput_crossterm::to_crossterm;
@@ -9,26 +9,26 @@ use crate::input::InputEvent;
 const PASTE_START: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
-/// Reads keys, clicks and pastes from the bytes of a connection.
+/// Parses keys, clicks and pastes from the bytes of a connection.
 #[derive(Debug, Default)]
 pub(super) struct InputParser {
-    /// The beginning of an event.
-    begun: Vec<u8>,
-    /// Whether a paste is too long and ignored up to its end.
+    /// Bytes of an incomplete event.
+    incomplete: Vec<u8>,
+    /// Whether the rest of a paste that is too long is being skipped.
     skips_paste: bool,
 }
 
 impl InputParser {
-    /// The events that are complete with `bytes`. An escape character at their end is the key Esc, as no client splits the
-    /// sequence of a key.
+    /// The events that `bytes` complete. An escape character at the end is the key Esc, because clients do not split escape
+    /// sequences.
     pub(super) fn parse(&mut self, bytes: &[u8]) -> Vec<InputEvent> {
         let mut events = Vec::new();
         for (index, byte) in bytes.iter().enumerate() {
-            self.begun.push(*byte);
+            self.incomplete.push(*byte);
             let has_more = index + 1 < bytes.len();
             if self.skips_paste {
                 self.skip_paste();
-            } else if !(self.begun == b"\x1b" && has_more) {
+            } else if !(self.incomplete == b"\x1b" && has_more) {
                 events.extend(self.complete());
             }
         }
@@ -36,32 +36,32 @@ impl InputParser {
     }
 
     fn complete(&mut self) -> Option<InputEvent> {
-        match Event::parse_from(&self.begun) {
+        match Event::parse_from(&self.incomplete) {
             Ok(None) => {
-                if self.begun.len() > INPUT_BYTES_MAX {
-                    self.skips_paste = self.begun.starts_with(PASTE_START);
-                    self.begun = Vec::new();
+                if self.incomplete.len() > INPUT_BYTES_MAX {
+                    self.skips_paste = self.incomplete.starts_with(PASTE_START);
+                    self.incomplete = Vec::new();
                 }
                 None
             }
             Ok(Some(event)) => {
-                self.begun = Vec::new();
+                self.incomplete = Vec::new();
                 converted(event)
             }
-            // Not a sequence that the shop knows.
+            // An unknown sequence.
             Err(_) => {
-                self.begun = Vec::new();
+                self.incomplete = Vec::new();
                 None
             }
         }
     }
 
     fn skip_paste(&mut self) {
-        if self.begun.ends_with(PASTE_END) {
-            self.begun = Vec::new();
+        if self.incomplete.ends_with(PASTE_END) {
+            self.incomplete = Vec::new();
             self.skips_paste = false;
-        } else if self.begun.len() > PASTE_END.len() {
-            self.begun.remove(0);
+        } else if self.incomplete.len() > PASTE_END.len() {
+            self.incomplete.remove(0);
         }
     }
 }
@@ -69,7 +69,7 @@ impl InputParser {
 /// `None` if the shop does not use the event.
 fn converted(event: Event) -> Option<InputEvent> {
     match event {
-        // The connection reports the size.
+        // The SSH connection reports the size.
         Event::Resize { .. } => None,
         event => InputEvent::from_crossterm(to_crossterm(event).ok()?),
     }
@@ -113,7 +113,7 @@ mod tests {
         let mut parser = InputParser::default();
         let long = [PASTE_START, &[b'y'; 3 * INPUT_BYTES_MAX], PASTE_END, b"q"].concat();
         for piece in long.chunks(1_000) {
-            assert!(parser.begun.len() <= INPUT_BYTES_MAX + 1);
+            assert!(parser.incomplete.len() <= INPUT_BYTES_MAX + 1);
             let events = parser.parse(piece);
             assert!(events.is_empty() || events == [plain(Key::Char('q'))], "{events:?}");
         }

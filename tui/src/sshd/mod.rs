@@ -2,13 +2,14 @@
 //! no forwarding, no file.
 
 mod activity;
+mod channel;
 mod command;
-mod counted;
 mod customers;
 mod events;
 mod handler;
 mod host_key;
 mod input;
+mod keyed_limiter;
 mod limits;
 mod session;
 mod socket;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend::{client_network, raise_limit_of_open_files};
+use common::Incident;
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey};
 use russh::server::Config;
 use russh::{MethodKind, Preferred, SshId, cipher, kex, mac};
@@ -36,16 +38,16 @@ use crate::commands::{self, Output, print_notice};
 use crate::connect::ShopConnection;
 use crate::journal;
 use crate::terminal::{Signals, force_colors};
-use counted::Counted;
 use customers::{Customers, Identity};
 use events::SharedEvents;
 use handler::{ConnectionHandler, Progress};
-use socket::Socket;
+use keyed_limiter::KeyedLimiter;
+use socket::AbortableSocket;
 
-/// How long the accept loop waits after a failure, such as too many open files.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// Delay of the accept loop after a failure, such as too many open files.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// The kinds of clients' keys; the server's own is of the first one.
+/// Algorithms of client keys; the host key uses the first one.
 const KEY_ALGORITHMS: &[Algorithm] = &[
     Algorithm::Ed25519,
     Algorithm::SkEd25519,
@@ -87,17 +89,17 @@ impl From<Error> for commands::Error {
     }
 }
 
-/// What all sessions share.
+/// State that all sessions share.
 struct Server {
     args: SshdArgs,
     cli: Cli,
-    /// Without the shopkeeper's token.
+    /// The connection of customers, without the shopkeeper's token.
     connection: ShopConnection,
-    /// With it, if there is a file of shopkeepers.
+    /// The file of shopkeepers' keys, and the connection with the shopkeeper's token.
     shopkeepers: Option<(PathBuf, ShopConnection)>,
     customers: Customers,
     events: Arc<SharedEvents>,
-    /// The server stops.
+    /// Cancelled when the server stops.
     stop: CancellationToken,
 }
 
@@ -126,8 +128,8 @@ impl Server {
         })
     }
 
-    /// The connection to the shop that a client uses. The file of shopkeepers is read again for each session, so that a
-    /// change of it needs no restart.
+    /// The connection to the shop for a client. Reads the file of shopkeepers for each session, so that a change of the file
+    /// needs no restart.
     async fn connection_of(&self, identity: &Identity) -> ShopConnection {
         let (Some((path, shopkeeper)), Identity::Key(key)) = (&self.shopkeepers, identity) else {
             return self.connection.clone();
@@ -148,7 +150,7 @@ impl Server {
     }
 }
 
-/// The connection as clients see it: the paths and addresses of this machine do not concern them.
+/// The connection for clients, without the paths and addresses of this machine.
 fn for_sessions(connection: &ShopConnection) -> ShopConnection {
     ShopConnection {
         name: "bookstore".to_owned(),
@@ -157,7 +159,7 @@ fn for_sessions(connection: &ShopConnection) -> ShopConnection {
     }
 }
 
-/// Serves until a signal arrives; then sessions have a moment to end.
+/// Serves until a signal arrives; then waits up to `SHUTDOWN_TIMEOUT` for the sessions to end.
 pub(crate) async fn serve(
     connection: &ShopConnection,
     args: &SshdArgs,
@@ -165,7 +167,7 @@ pub(crate) async fn serve(
     out: &Output,
     mut signals: Signals,
 ) -> Result<(), commands::Error> {
-    // Each session has its own theme; `NO_COLOR` of this process concerns none of them.
+    // Each session has its own theme, so `NO_COLOR` of this process must not apply to any.
     force_colors();
     raise_limit_of_open_files();
     let folder = journal::data_folder().ok_or(Error::NoFolder)?.join("sshd");
@@ -195,48 +197,50 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// Accepts connections within the limits; never completes. A connection beyond them is closed at once, without the cost of a
-/// key exchange.
+/// Accepts connections within the limits; never completes. Closes a connection beyond them at once, without the cost of a key
+/// exchange.
 async fn accept(server: &Arc<Server>, listener: &TcpListener, config: Arc<Config>, sessions: &TaskTracker) {
     let all = Arc::new(Semaphore::new(server.args.max_sessions));
-    let addresses = Counted::<_, ()>::new(server.args.max_per_address);
+    let addresses = KeyedLimiter::<_, ()>::new(server.args.max_per_address);
+    let (failing, refusing) = (
+        Incident::new("connections cannot be accepted"),
+        Incident::new("connections are refused"),
+    );
+    let report =
+        |incident: &Incident, why: String| incident.failure_line(why).iter().for_each(|line| print_notice(line));
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                print_notice(&format!("cannot accept a connection: {error}"));
-                tokio::time::sleep(ACCEPT_RETRY).await;
+                report(&failing, error.to_string());
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 continue;
             }
         };
         let Ok(permit) = Arc::clone(&all).try_acquire_owned() else {
-            print_notice(&format!(
-                "{peer}: refused, because there are {} sessions",
-                server.args.max_sessions
-            ));
+            let why = format!("{peer}: there are {} connections", server.args.max_sessions);
+            report(&refusing, why);
             continue;
         };
-        let Some(entry) = addresses.enter(client_network(peer.ip())) else {
-            print_notice(&format!(
-                "{peer}: refused, because its address has {} sessions",
-                server.args.max_per_address
-            ));
+        let Some(address_permit) = addresses.try_acquire(client_network(peer.ip())) else {
+            let why = format!("{peer}: its address has {} connections", server.args.max_per_address);
+            report(&refusing, why);
             continue;
         };
         let (server, config) = (Arc::clone(server), Arc::clone(&config));
         sessions.spawn(async move {
             connection(server, config, stream, peer).await;
-            drop((permit, entry));
+            drop((permit, address_permit));
         });
     }
 }
 
-/// Serves one connection: in time to its session, and not much longer than that.
+/// Serves one connection. Closes it without a session before the login deadline, or `LINGER_TIMEOUT` after the session.
 async fn connection(server: Arc<Server>, config: Arc<Config>, stream: TcpStream, peer: SocketAddr) {
     let login_deadline = Instant::now() + server.args.login_timeout;
-    let (progress, cut) = (Progress::default(), CancellationToken::new());
+    let (progress, abort) = (Progress::default(), CancellationToken::new());
     let handler = ConnectionHandler::new(Arc::clone(&server), peer.to_string(), progress.clone());
-    let socket = Socket::new(stream, &cut);
+    let socket = AbortableSocket::new(stream, &abort);
     let opening = russh::server::run_stream(config, socket, handler);
     let Ok(Ok(session)) = tokio::time::timeout_at(login_deadline, opening).await else {
         return;
@@ -254,24 +258,24 @@ async fn connection(server: Arc<Server>, config: Arc<Config>, stream: TcpStream,
     tokio::select! {
         _ = &mut session => {}
         () = ending => {
-            cut.cancel();
+            abort.cancel();
             let _ = session.await;
         }
     }
-    // The handler is gone, and with it the input of the session.
+    // The handler was dropped, and the input of the session with it.
     if progress.begun.is_cancelled() {
         progress.ended.cancelled().await;
     }
 }
 
-/// Only algorithms without a known weakness; the list is short because every client of the last ten years has one of each.
+/// Offers only algorithms without a known weakness. Every client of the last ten years supports one of each kind.
 fn config(key: PrivateKey) -> Config {
     Config {
         server_id: SshId::Standard(Cow::Borrowed("SSH-2.0-bookstore")),
         methods: [MethodKind::PublicKey, MethodKind::KeyboardInteractive]
             .as_slice()
             .into(),
-        // Nothing is secret about a rejection: every key is accepted.
+        // A rejection reveals nothing: every key is accepted.
         auth_rejection_time: Duration::ZERO,
         auth_rejection_time_initial: Some(Duration::ZERO),
         max_auth_attempts: limits::LOGIN_ATTEMPTS_MAX,
@@ -290,13 +294,13 @@ fn config(key: PrivateKey) -> Config {
             ]),
             key: Cow::Borrowed(KEY_ALGORITHMS),
             cipher: Cow::Borrowed(&[cipher::CHACHA20_POLY1305, cipher::AES_256_GCM, cipher::AES_128_GCM]),
-            // Of no use with these ciphers, but a list must not be empty.
+            // These ciphers need no MAC, but the library requires a list that is not empty.
             mac: Cow::Borrowed(&[mac::HMAC_SHA256_ETM, mac::HMAC_SHA512_ETM]),
             ..Preferred::DEFAULT
         },
         keepalive_interval: Some(limits::KEEPALIVE_INTERVAL),
         keepalive_max: limits::KEEPALIVES_MAX,
-        // The limits of sessions end them with a sentence.
+        // Sessions have their own limits, which close them with a message.
         inactivity_timeout: None,
         nodelay: true,
         ..Config::default()

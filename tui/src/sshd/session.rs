@@ -1,4 +1,4 @@
-//! A session: the shop's screen or one command, from its beginning to the exit code.
+//! A session: runs the shop's screen or one command, and sends its exit code.
 
 use std::io;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::Server;
 use super::activity::Activity;
 use super::command;
 use super::customers::{Customer, Identity};
-use super::limits::{FAREWELL_TIMEOUT, QUEUED_CHUNKS_MAX};
+use super::limits::{FINAL_OUTPUT_TIMEOUT, QUEUED_CHUNKS_MAX};
 use super::terminal::{RemoteTerminal, Size, leave};
 use crate::app::Screen as ShopScreen;
 use crate::cli::Environment;
@@ -29,7 +29,7 @@ const STDERR: u32 = 1;
 
 pub(super) type InputSender = mpsc::Sender<io::Result<InputEvent>>;
 
-/// What a client asked for.
+/// A client's request for a session.
 pub(super) struct SessionRequest {
     pub(super) server: Arc<Server>,
     pub(super) peer: String,
@@ -45,10 +45,10 @@ pub(super) enum Program {
     Command {
         line: Vec<u8>,
         signals: mpsc::Receiver<Signal>,
-        /// Sends a signal for a limit, unless the client is gone.
-        until: mpsc::WeakSender<Signal>,
+        /// Terminates the command when a limit is reached.
+        terminate: mpsc::WeakSender<Signal>,
     },
-    /// A screen was asked for, but the terminal cannot show one.
+    /// The client requested a screen, but its terminal cannot show one.
     NoScreen,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn resized(size: &Size) -> InputEvent {
     InputEvent::Resized { columns, rows }
 }
 
-/// Runs the session, and tells the client how it ended.
+/// Runs the session, and sends the exit code to the client.
 pub(super) async fn run(request: SessionRequest) {
     let SessionRequest {
         server,
@@ -79,14 +79,14 @@ pub(super) async fn run(request: SessionRequest) {
     let writer = tokio::spawn(write(output, queue, width.is_some()));
     let started = Instant::now();
     let remote = RemoteOutput { chunks, width };
-    let exit = begin(&server, &identity, program, remote).await;
+    let exit = run_program(&server, &identity, program, remote).await;
     let finish = async {
         if let Ok(Ok(output)) = writer.await {
-            end(&output, exit).await;
+            close_channel(&output, exit).await;
         }
     };
-    // A client that does not read is not waited for.
-    let _ = tokio::time::timeout(FAREWELL_TIMEOUT, finish).await;
+    // A client that does not read must not block the end of the session.
+    let _ = tokio::time::timeout(FINAL_OUTPUT_TIMEOUT, finish).await;
     let (who, seconds) = (identity.name(), started.elapsed().as_secs());
     print_notice(&format!(
         "{peer}: the session of {who} ended after {seconds} s with {}",
@@ -94,7 +94,7 @@ pub(super) async fn run(request: SessionRequest) {
     ));
 }
 
-async fn begin(server: &Arc<Server>, identity: &Identity, program: Program, remote: RemoteOutput) -> Exit {
+async fn run_program(server: &Arc<Server>, identity: &Identity, program: Program, remote: RemoteOutput) -> Exit {
     let out = Output::new(false, Some(remote.clone()));
     let customer = match server.customers.begin(identity) {
         Ok(customer) => customer,
@@ -104,17 +104,21 @@ async fn begin(server: &Arc<Server>, identity: &Identity, program: Program, remo
         }
     };
     match program {
-        Program::Screen(screen) => match shop(server, identity, customer, screen, remote.chunks).await {
+        Program::Screen(screen) => match run_screen(server, identity, customer, screen, remote.chunks).await {
             Ok(exit) => exit,
             Err(error) => {
                 out.print_error(&error.to_string()).await;
                 Exit::Unavailable
             }
         },
-        Program::Command { line, signals, until } => {
+        Program::Command {
+            line,
+            signals,
+            terminate,
+        } => {
             tokio::select! {
                 exit = command::run(server, &customer, &line, remote, Signals::of_connection(signals)) => exit,
-                never = terminate(server, until) => match never {},
+                never = terminate_at_limit(server, terminate) => match never {},
             }
         }
         Program::NoScreen => {
@@ -126,8 +130,8 @@ async fn begin(server: &Arc<Server>, identity: &Identity, program: Program, remo
     }
 }
 
-/// Ends a command by a signal when the server stops, or after the longest time.
-async fn terminate(server: &Server, command: mpsc::WeakSender<Signal>) -> std::convert::Infallible {
+/// Sends SIGTERM to a command when the server stops, or after the longest time of a session; never completes.
+async fn terminate_at_limit(server: &Server, command: mpsc::WeakSender<Signal>) -> std::convert::Infallible {
     tokio::select! {
         () = server.stop.cancelled() => {}
         () = tokio::time::sleep(server.args.max_time) => {}
@@ -138,8 +142,8 @@ async fn terminate(server: &Server, command: mpsc::WeakSender<Signal>) -> std::c
     std::future::pending().await
 }
 
-/// The screen of the shop, with what the client's terminal needs before and after it.
-async fn shop(
+/// Runs the shop's screen, and restores the client's terminal at its end.
+async fn run_screen(
     server: &Arc<Server>,
     identity: &Identity,
     customer: Customer,
@@ -160,7 +164,7 @@ async fn shop(
         follow: Box::new(|sender, reconnect| events.follow(sender, reconnect).boxed()),
     };
     let (reason, closed_by) = oneshot::channel();
-    let limits = limits(Arc::clone(server), screen.activity);
+    let limit = wait_for_limit(Arc::clone(server), screen.activity);
     let options = Options {
         opening: std::future::ready(Ok(opened)).boxed(),
         appearance: Appearance::new(display.theme, display.ascii, display.reduced_motion),
@@ -171,12 +175,12 @@ async fn shop(
         screen: ShopScreen::Shop,
         exit_when: Some(
             async move {
-                let _ = reason.send(limits.await);
+                let _ = reason.send(limit.await);
             }
             .boxed(),
         ),
     };
-    // The signals of this process concern the server; a client's signals end its input.
+    // Signals of this process are for the server; a client's signals close the channel, which ends its input.
     let (_none, signals) = mpsc::channel(1);
     let ended = runtime::run_session(terminal, screen.input, options, Signals::of_connection(signals)).await;
     let (exit, sentence) = match &ended {
@@ -191,16 +195,16 @@ async fn shop(
 }
 
 /// Completes with a sentence when a limit is reached.
-async fn limits(server: Arc<Server>, activity: Arc<Activity>) -> String {
+async fn wait_for_limit(server: Arc<Server>, activity: Arc<Activity>) -> String {
     let (idle, time) = (server.args.idle_timeout, server.args.max_time);
     tokio::select! {
         () = server.stop.cancelled() => "The shop is closing; come back soon.".to_owned(),
-        () = activity.idle_for(idle) => format!("Closed: no key was pressed for {}.", spoken(idle)),
-        () = tokio::time::sleep(time) => format!("Closed: a session lasts at most {}.", spoken(time)),
+        () = activity.idle_for(idle) => format!("Closed: no key was pressed for {}.", in_words(idle)),
+        () = tokio::time::sleep(time) => format!("Closed: a session lasts at most {}.", in_words(time)),
     }
 }
 
-fn spoken(time: Duration) -> String {
+fn in_words(time: Duration) -> String {
     match time.as_secs() {
         seconds if seconds >= 7_200 => format!("{} hours", seconds / 3_600),
         seconds if seconds >= 120 => format!("{} minutes", seconds / 60),
@@ -208,7 +212,7 @@ fn spoken(time: Duration) -> String {
     }
 }
 
-/// Writes to the client as fast as it reads. In a terminal a line ends with a carriage return as well.
+/// Writes to the client as fast as the client reads. For a terminal, lines end in a carriage return and a line feed.
 async fn write(
     output: ChannelWriteHalf<Msg>,
     mut chunks: mpsc::Receiver<Chunk>,
@@ -221,7 +225,7 @@ async fn write(
     while let Some(chunk) = chunks.recv().await {
         match chunk {
             Chunk::Out(bytes) => output.data_bytes(lines(bytes)).await?,
-            // A terminal shows both streams, in their order.
+            // One stream keeps the order of both in a terminal.
             Chunk::Err(bytes) if is_terminal => output.data_bytes(lines(bytes)).await?,
             Chunk::Err(bytes) => output.extended_data_bytes(STDERR, bytes).await?,
         }
@@ -240,8 +244,8 @@ fn with_carriage_returns(bytes: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// Sends the exit code and closes the channel. Errors mean that the client is gone.
-async fn end(output: &ChannelWriteHalf<Msg>, exit: Exit) {
+/// Sends the exit code and closes the channel. Ignores errors, which mean that the client has disconnected.
+async fn close_channel(output: &ChannelWriteHalf<Msg>, exit: Exit) {
     let _ = output.exit_status(u32::from(exit.code())).await;
     let _ = output.eof().await;
     let _ = output.close().await;

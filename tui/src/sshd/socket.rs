@@ -1,4 +1,4 @@
-//! A connection that can be cut from outside: its reads and writes then fail, which ends the library's task.
+//! A TCP stream that a token aborts: its reads and writes then fail, which ends the SSH library's task.
 
 use std::io;
 use std::pin::Pin;
@@ -8,57 +8,57 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-pub(super) struct Socket {
+pub(super) struct AbortableSocket {
     stream: TcpStream,
-    /// One future for each direction, because each may be polled by another task.
-    read_cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    write_cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Each direction has its own future, because different tasks may poll them.
+    read_abort: Pin<Box<WaitForCancellationFutureOwned>>,
+    write_abort: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl Socket {
-    pub(super) fn new(stream: TcpStream, cut: &CancellationToken) -> Self {
-        let cut = || Box::pin(cut.clone().cancelled_owned());
+impl AbortableSocket {
+    pub(super) fn new(stream: TcpStream, abort: &CancellationToken) -> Self {
+        let aborted = || Box::pin(abort.clone().cancelled_owned());
         Self {
             stream,
-            read_cut: cut(),
-            write_cut: cut(),
+            read_abort: aborted(),
+            write_abort: aborted(),
         }
     }
 
-    fn poll_write_cut(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.write_cut.as_mut().poll(context) {
+    fn check_write_abort(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.write_abort.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
             Poll::Pending => Ok(()),
         }
     }
 }
 
-impl AsyncRead for Socket {
+impl AsyncRead for AbortableSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.read_cut.as_mut().poll(context).is_ready() {
+        if self.read_abort.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
-impl AsyncWrite for Socket {
+impl AsyncWrite for AbortableSocket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_write_cut(context)?;
+        self.check_write_abort(context)?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_write_cut(context)?;
+        self.check_write_abort(context)?;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_write_cut(context)?;
+        self.check_write_abort(context)?;
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -1,4 +1,4 @@
-//! The terminal of a client: frames go to the connection, one at a time.
+//! The terminal of a client: sends frames to the connection, one at a time.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,10 +20,10 @@ use super::limits::{CELLS_MAX, COLUMNS_MAX};
 use crate::commands::Chunk;
 use crate::terminal::TerminalBackend;
 
-/// What a client whose terminal has no size gets.
+/// Size for a client whose terminal reports none.
 const SIZE_DEFAULT: (u16, u16) = (80, 24);
 
-/// The size of a client's terminal, which the client changes, in cells.
+/// The current size of a client's terminal, in cells.
 #[derive(Debug)]
 pub(super) struct Size(AtomicU32);
 
@@ -34,7 +34,7 @@ impl Size {
         Arc::new(size)
     }
 
-    /// Takes over a size, as far as the limits allow.
+    /// Stores a size, reduced to the limits.
     pub(super) fn set(&self, columns: u32, rows: u32) {
         let columns = columns.min(COLUMNS_MAX);
         let rows = rows.min(CELLS_MAX / columns.max(1)).min(u32::from(u16::MAX));
@@ -80,13 +80,13 @@ pub(super) struct RemoteTerminal {
     terminal: Terminal<CrosstermBackend<Buffer>>,
     buffer: Buffer,
     size: Arc<Size>,
-    /// `None` if the next frame draws every cell.
+    /// Size of the last frame; `None` if the next frame must draw every cell.
     drawn_size: Option<(u16, u16)>,
     chunks: mpsc::Sender<Chunk>,
 }
 
 impl RemoteTerminal {
-    /// Prepares a terminal that sends what it draws to `chunks`.
+    /// A terminal that sends its output to `chunks`.
     pub(super) fn new(size: Arc<Size>, mouse: bool, chunks: mpsc::Sender<Chunk>) -> io::Result<Self> {
         let mut buffer = Buffer::default();
         queue!(buffer, EnterAlternateScreen, EnableBracketedPaste)?;
@@ -103,7 +103,7 @@ impl RemoteTerminal {
         })
     }
 
-    /// Sends what is in the buffer; only called if the terminal is ready.
+    /// Sends the buffer; only called if the terminal is ready.
     fn send(&mut self) -> io::Result<()> {
         let sent = self.chunks.try_send(Chunk::Out(self.buffer.take()));
         sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
@@ -143,7 +143,7 @@ impl TerminalBackend for RemoteTerminal {
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
-        // Texts for a slow reader must not pile up.
+        // A slow reader must not fill the queue with copied texts.
         if !self.is_ready() {
             return Ok(());
         }
@@ -151,7 +151,7 @@ impl TerminalBackend for RemoteTerminal {
         self.send()
     }
 
-    /// A client suspends itself.
+    /// Does nothing: the client's shell suspends the client.
     async fn suspend(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -161,7 +161,7 @@ impl TerminalBackend for RemoteTerminal {
     }
 }
 
-/// What restores a client's terminal, and a sentence for it.
+/// The bytes that restore a client's terminal, followed by a sentence.
 pub(super) fn leave(sentence: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     queue!(
@@ -178,8 +178,7 @@ pub(super) fn leave(sentence: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A screen that is empty. Another size gets another screen, because the library's own functions for it ask the terminal of
-/// this process for a size.
+/// An empty screen. A new size needs a new screen, because ratatui's resize functions query the terminal of this process.
 fn screen((width, height): (u16, u16), buffer: &Buffer) -> io::Result<Terminal<CrosstermBackend<Buffer>>> {
     let viewport = Viewport::Fixed(Rect::new(0, 0, width, height));
     Terminal::with_options(CrosstermBackend::new(buffer.clone()), TerminalOptions { viewport })

@@ -366,6 +366,33 @@ fn every_limit_of_sessions_ends_or_refuses_one() {
 }
 
 #[test]
+fn a_flood_of_refused_connections_prints_one_line() {
+    let (home, shop) = (Home::new(), correct_shop());
+    let messages = home.store().with_file_name("messages");
+    for limit in ["--max-sessions 1", "--max-per-address 1"] {
+        let mut command = home.command(&format!("sshd --listen 127.0.0.1:0 --url {} {limit}", shop.url()));
+        command.stderr(fs::File::create(&messages).unwrap());
+        let server = Process::start(&mut command, 1).unwrap();
+        let connect = || TcpStream::connect(server.address("sshd")).unwrap();
+        // A connection counts before its login.
+        let mut accepted = connect();
+        accepted.read_exact(&mut [0; 4]).unwrap();
+        for _ in 0..100 {
+            // The server prints its line before it closes the connection.
+            let mut refused = connect();
+            refused.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
+            assert!(matches!(refused.read(&mut [0; 4]), Ok(0) | Err(_)));
+        }
+        let messages = fs::read_to_string(&messages).unwrap();
+        let refusals: Vec<_> = messages.lines().filter(|line| line.contains("refused")).collect();
+        assert!(
+            refusals.len() == 1 && refusals[0].contains("connections"),
+            "{refusals:?}"
+        );
+    }
+}
+
+#[test]
 fn a_client_that_stops_reading_gets_the_newest_frame_when_it_reads_again() {
     let home = Home::new();
     let Some(ssh) = Ssh::start(&home, "") else { return };
