@@ -1,5 +1,5 @@
-//! The event loop: applies every event that has arrived, then draws once. It draws at most 30 frames per second and none
-//! without a change, and it never waits for the network.
+//! The event loop: applies all queued events, then draws once. It draws at most 30 frames per second, draws no frame without a
+//! change, and never waits for the network.
 
 mod effects;
 mod session;
@@ -21,7 +21,7 @@ use crate::app::{App, Screen};
 use crate::connect::{self, ShopConnection};
 pub(crate) use crate::effect::ExitReason;
 use crate::input::InputEvent;
-use crate::journal::Place;
+use crate::journal::JournalLocation;
 use crate::keymap::Keymap;
 use crate::terminal::{Signals, TerminalBackend, TerminalGuard, is_hangup, wait_for_hangup};
 use crate::theme::Appearance;
@@ -30,13 +30,13 @@ use effects::EffectRunner;
 pub(crate) use effects::FollowEvents;
 use session::{Session, Sources};
 
-/// The most events that wait for the loop; a full queue makes its senders wait.
+/// Capacity of the queue of events; a full queue makes its senders wait.
 pub(crate) const QUEUED_EVENTS_MAX: usize = 4_096;
 
 /// An open shop.
 pub(crate) struct Opened {
     pub(crate) connection: ShopConnection,
-    /// `None` where it is not offered.
+    /// `None` over SSH, which does not offer the autopilot.
     pub(crate) autopilot: Option<Box<dyn ScreenView + Send>>,
     pub(crate) follow: FollowEvents,
 }
@@ -44,12 +44,12 @@ pub(crate) struct Opened {
 pub(crate) type Opening = BoxFuture<'static, Result<Opened, connect::Error>>;
 
 pub(crate) struct Options {
-    /// Opens the shop. The screen is usable while a store takes its time to open.
+    /// Opens the shop, while the screen is already usable.
     pub(crate) opening: Opening,
     pub(crate) appearance: Appearance,
     pub(crate) mouse: bool,
     pub(crate) keymap: Keymap,
-    pub(crate) journal: Place,
+    pub(crate) journal: JournalLocation,
     /// Whether the terminal is on another machine.
     pub(crate) is_remote: bool,
     pub(crate) screen: Screen,
@@ -57,7 +57,7 @@ pub(crate) struct Options {
     pub(crate) exit_when: Option<BoxFuture<'static, ()>>,
 }
 
-/// Why the shop ended other than by an exit.
+/// Why the shop failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("the terminal failed: {0}")]
@@ -71,14 +71,14 @@ pub(crate) enum Error {
 /// Opens the shop on this process's terminal; returns at its exit.
 pub(crate) async fn run(options: Options) -> Result<ExitReason, Error> {
     match run_on_terminal(options).await {
-        // A terminal that hung up is often noticed by a failed read or write first.
+        // A failed read or write often reports a hang-up first.
         Err(Error::Terminal(error)) if is_hangup(&error) => Ok(ExitReason::HungUp),
         result => result,
     }
 }
 
 async fn run_on_terminal(options: Options) -> Result<ExitReason, Error> {
-    // Before raw mode: a signal that ends the program would leave the terminal in it.
+    // Before raw mode, because an unhandled signal would end the program without restoring the terminal.
     let signals = Signals::listen()?.with_job_control()?;
     let terminal = TerminalGuard::acquire(options.mouse)?;
     let (sender, input) = mpsc::channel(QUEUED_EVENTS_MAX);
@@ -88,8 +88,8 @@ async fn run_on_terminal(options: Options) -> Result<ExitReason, Error> {
     result
 }
 
-/// Reads the terminal until it is gone. Only this task may poll the library's stream, because the stream wakes only its
-/// first poller.
+/// Reads the terminal until it hangs up. Only this task may poll the library's stream, because the stream wakes only its first
+/// poller.
 async fn read_input(sender: mpsc::Sender<io::Result<InputEvent>>) {
     // The stream panics if the terminal cannot be read; this call returns the error instead.
     if let Err(error) = crossterm::event::poll(Duration::ZERO) {
@@ -133,7 +133,7 @@ pub(crate) async fn run_session<S: TerminalBackend>(
     let runner = EffectRunner::new(sender, options.journal);
     let mut session = Session::new(terminal, app, options.appearance, runner);
     let mut opening = options.opening;
-    // If the shop is open already, the first frame names it.
+    // If the shop is already open, the first frame shows its name.
     if let Some(opened) = (&mut opening).now_or_never() {
         session.open(opened?)?;
         opening = pending().boxed();

@@ -25,14 +25,14 @@ use crate::ui::{self, ScreenView};
 
 /// The shortest time between two frames: 30 frames per second.
 const FRAME_INTERVAL: Duration = Duration::from_millis(33);
-/// How often the autopilot's view is checked for changes, which is how often its charts move.
+/// Time between two checks of the autopilot's view for changes, and so between two frames of its charts.
 const VIEW_POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// The shortest time between two ticks, whatever the state asks for.
+/// Shortest time between two ticks, even if the state requests earlier ones.
 const TICK_INTERVAL_MIN: Duration = Duration::from_millis(10);
-/// The most events handled before a frame, so that a flood of them cannot stop the drawing.
+/// Most events handled before a frame, so that a flood of events cannot stop the drawing.
 const BATCH_MAX: usize = 8_192;
 
-/// Where the events of a session come from.
+/// The sources of a session's events.
 pub(super) struct Sources {
     pub(super) input: mpsc::Receiver<io::Result<InputEvent>>,
     pub(super) events: mpsc::Receiver<Event>,
@@ -49,11 +49,11 @@ pub(super) struct Session<S> {
     appearance: Appearance,
     autopilot_view: Option<Box<dyn ScreenView + Send>>,
     runner: EffectRunner,
-    /// Changes when the local store is closed for good.
+    /// Changes when the local store closes permanently.
     store_closed: Option<watch::Receiver<Option<String>>>,
     started: Instant,
     next_frame: Instant,
-    /// When the autopilot's view is checked next for changes.
+    /// Time of the next check of the autopilot's view.
     next_view_poll: Instant,
     last_tick: Instant,
     exit: Option<ExitReason>,
@@ -79,7 +79,7 @@ impl<S: TerminalBackend> Session<S> {
         }
     }
 
-    /// Takes over the opened shop.
+    /// Connects the session to the opened shop.
     pub(super) fn open(&mut self, opened: Opened) -> Result<(), Error> {
         let connection = opened.connection;
         self.handle(Event::ShopOpened {
@@ -96,13 +96,13 @@ impl<S: TerminalBackend> Session<S> {
         Ok(())
     }
 
-    /// Restores the terminal, then waits for records that are being written.
+    /// Restores the terminal, then waits for writes to disk.
     pub(super) async fn close(self) {
         drop(self.terminal);
         self.runner.shut_down().await;
     }
 
-    /// Draws the first frame, which waits for no answer, and sends the first requests.
+    /// Draws the first frame, without waiting for any answer, and sends the first requests.
     pub(super) fn start(&mut self) -> Result<(), Error> {
         self.update_size()?;
         self.draw()?;
@@ -124,7 +124,7 @@ impl<S: TerminalBackend> Session<S> {
             }
             if self.suspending {
                 self.suspend().await?;
-                // Stopping the job sends this process the signal that asks it to stop.
+                // Suspending raises SIGTSTP again; discard it.
                 signals.discard(Signal::Suspended);
             }
             if self.app.dirty && self.terminal.is_ready() && Instant::now() >= self.next_frame {
@@ -178,7 +178,7 @@ impl<S: TerminalBackend> Session<S> {
         }
     }
 
-    /// Applies an event and carries out its effects.
+    /// Applies an event and performs its effects.
     fn handle(&mut self, event: Event) -> Result<(), Error> {
         self.app.orders.next_order_id.get_or_insert_with(OrderId::generate);
         let now = self.now();
@@ -224,7 +224,7 @@ impl<S: TerminalBackend> Session<S> {
         self.update_size()?;
         let now = Instant::now();
         self.next_frame = now + FRAME_INTERVAL;
-        // A frame shows the time at which it is drawn, not that of the last event.
+        // A frame shows the current time, not the time of the last event.
         self.app.now = self.now();
         self.app.dirty = false;
         let (app, appearance) = (&self.app, &self.appearance);
@@ -253,7 +253,7 @@ impl<S: TerminalBackend> Session<S> {
         wake
     }
 
-    /// Whether the run is polled: for its screen, or for its badge on the others.
+    /// Whether to poll the run: for its screen, or for its badge on other screens.
     fn polls_autopilot(&self) -> bool {
         self.shows_autopilot() || self.app.autopilot.status.running
     }
@@ -266,7 +266,7 @@ impl<S: TerminalBackend> Session<S> {
         if self.polls_autopilot() && Instant::now() >= self.next_view_poll {
             self.next_view_poll = Instant::now() + VIEW_POLL_INTERVAL;
             self.update_run_status()?;
-            // Only ever set: a frame that is due for another reason stays due.
+            // `|=`: never clears a pending redraw.
             self.app.dirty |=
                 self.shows_autopilot() && self.autopilot_view.as_mut().is_some_and(|view| view.has_changed());
         }
@@ -301,7 +301,7 @@ impl<S: TerminalBackend> Session<S> {
     }
 }
 
-/// Waits until the local store is closed for good; returns the reason.
+/// Waits until the local store closes permanently; returns the reason.
 async fn store_closed(closed: &mut Option<watch::Receiver<Option<String>>>) -> String {
     if let Some(receiver) = closed
         && let Ok(reason) = receiver.wait_for(Option::is_some).await

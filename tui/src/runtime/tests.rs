@@ -4,7 +4,7 @@ use futures::FutureExt as _;
 
 use super::{Options, run};
 use crate::app::Screen;
-use crate::journal::Place;
+use crate::journal::JournalLocation;
 use crate::keymap::Keymap;
 use crate::tests::second_process::SecondProcess;
 use crate::theme::{Appearance, Theme};
@@ -31,7 +31,7 @@ fn the_second_process_panics() {
         appearance: Appearance::new(Theme::Dark, false, false),
         mouse: true,
         keymap: Keymap::default(),
-        journal: Place {
+        journal: JournalLocation {
             folder: folder.path().to_owned(),
             changes: None,
         },

@@ -1,4 +1,4 @@
-//! The loop under random keys: after every message the screen equals a full fresh draw.
+//! The event loop with random keys: after every message the screen equals a full redraw.
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -20,7 +20,7 @@ use super::*;
 use crate::app::{Command, Overlay, RunStatus};
 use crate::effect::Request;
 use crate::input::{MouseAction, MouseEvent};
-use crate::journal::Place;
+use crate::journal::JournalLocation;
 use crate::keymap::Chord;
 use crate::tests::catalog::{answer, lost, number, receipt, receipt_of, sold_out, too_few, unreachable};
 use crate::tests::fixture::{Fixture, text};
@@ -41,7 +41,7 @@ struct Drawn {
     at: Instant,
 }
 
-/// A terminal that keeps what it shows, as a real one does: a frame changes only the cells that differ.
+/// A terminal that keeps its cells, like a real one: a frame changes only the cells that differ.
 #[derive(Clone)]
 struct KeepingTerminal(Rc<RefCell<Drawn>>);
 
@@ -54,7 +54,7 @@ impl TerminalBackend for KeepingTerminal {
         let mut drawn = self.0.borrow_mut();
         drawn.at = Instant::now();
         drawn.terminal.draw(paint).unwrap();
-        // A real terminal keeps nothing behind a wide character.
+        // A real terminal keeps no cell behind a wide character.
         let hidden = hidden(drawn.terminal.backend().buffer());
         let blank = Cell::default();
         let blanks = hidden.iter().map(|at| (at.x, at.y, &blank));
@@ -159,7 +159,7 @@ impl Shop {
         let appearance = Appearance::new(theme, ascii, false);
         let runner = EffectRunner::new(
             sender.clone(),
-            Place {
+            JournalLocation {
                 folder: folder.path().to_owned(),
                 changes: None,
             },
@@ -206,7 +206,7 @@ impl Shop {
         self.keys.try_send(Ok(InputEvent::Resized { columns, rows })).unwrap();
     }
 
-    /// Answers some of the requests on their way.
+    /// Answers some of the pending requests.
     fn answer(&mut self, random: &mut StdRng) {
         for request in std::mem::take(&mut self.session.runner.pending) {
             let event = match &request {
@@ -255,7 +255,7 @@ impl Shop {
         run.is_ok_and(|reason| reason.is_ok())
     }
 
-    /// What a terminal would show that is drawn on for the first time, at the moment of the last frame.
+    /// A full redraw at the time of the last frame.
     fn fresh(&mut self) -> (Buffer, Option<Position>) {
         let app = &mut self.session.app;
         let now = app.now.elapsed;
@@ -283,7 +283,7 @@ impl Shop {
         (shown(terminal.backend().buffer()), cursor(&terminal))
     }
 
-    /// Fails if the screen is not what a fresh draw would be.
+    /// Fails if the screen differs from a full redraw.
     fn assert_screen_is_fresh(&mut self, what: impl Fn() -> String) {
         let now = self.session.app.now.elapsed;
         if let Some((notice, until)) = &self.session.app.notices.toast {
@@ -332,7 +332,7 @@ fn hidden(buffer: &Buffer) -> Vec<Position> {
     hidden
 }
 
-/// The cells as they can be seen.
+/// The visible cells.
 fn shown(buffer: &Buffer) -> Buffer {
     let mut shown = buffer.clone();
     for at in hidden(buffer) {
@@ -440,11 +440,11 @@ async fn after_every_message_the_screen_equals_a_fresh_draw() {
             // One look at the run and one frame.
             let left = shop.pass(VIEW_POLL_INTERVAL + FRAME_INTERVAL).await;
             if left {
-                // The terminal is given back as it was, without another frame.
+                // The terminal is restored without another frame.
                 break;
             }
             if shop.session.app.dirty {
-                // A toast has just expired: its frame is due within the time of one.
+                // A toast has just expired: its frame is due within one frame interval.
                 shop.pass(FRAME_INTERVAL).await;
             }
             match &shop.session.app.overlays[..] {
