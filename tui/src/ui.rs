@@ -1,6 +1,7 @@
-//! Draws the frame: header, body, status row, hint row and overlays. Drawing only reads the state; it returns the layout, so
-//! that the app can interpret clicks.
+//! Draws the frame: header, body, status row, hint row and overlays. Drawing only reads the state, and returns the layout, from
+//! which the app interprets clicks.
 
+mod area;
 pub(crate) mod autopilot;
 mod basket;
 mod books;
@@ -13,10 +14,12 @@ mod header;
 mod input;
 mod orders;
 mod overlay;
+mod panel;
 mod remote_data;
 mod run_dialog;
 mod services;
 mod shop;
+mod stock;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
@@ -24,9 +27,10 @@ use ratatui::text::{Line, Span, Text};
 
 use crate::app::{App, Breakpoint, Command, FrameLayout, Overlay, RunStatus, Screen, Target};
 use crate::theme::Appearance;
-use canvas::{Canvas, first_rows, skip_rows};
+use area::{first_rows, skip_rows};
+use canvas::Canvas;
 
-/// A screen with a state of its own, such as the autopilot's: it draws itself and handles its own commands.
+/// A screen with its own state, which draws itself and handles its own commands: the autopilot's.
 pub(crate) trait ScreenView {
     /// Draws the screen into `area`, and nothing outside it.
     fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, appearance: &Appearance);
@@ -81,7 +85,7 @@ pub(crate) fn draw(
         canvas.cursor = None;
     }
     let within = first_rows(area, area.height.saturating_sub(1));
-    // The dialog that buys the basket takes its place: around it there would be fragments of numbers.
+    // The buying dialog replaces the basket, whose numbers would be visible in part around the dialog.
     let is_bought = matches!(app.overlays[..], [.., Overlay::Buy(_)]);
     for overlay in &app.overlays {
         match overlay {
@@ -104,7 +108,7 @@ pub(crate) fn draw(
     layout
 }
 
-/// Says why there is no autopilot yet.
+/// Draws the reason why the autopilot is not available.
 fn autopilot_unavailable(canvas: &mut Canvas<'_>, area: Rect) {
     if let Err(why) = &canvas.app.autopilot.available {
         let area = area.inner(Margin::new(2, 1));

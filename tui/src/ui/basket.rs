@@ -1,32 +1,36 @@
-//! The basket, and the table of its lines, which its checkout shows too.
+//! The basket, and the table of its lines, which the checkout also shows.
 
 use ratatui::layout::HorizontalAlignment::{Left, Right};
 use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, first_rows, fit_rows, middle, skip_rows};
+use super::area::{first_rows, middle, skip_rows};
+use super::canvas::{Canvas, fit_rows};
 use crate::app::basket::{LineState, shown_title};
 use crate::app::{Command, Target};
 use crate::basket_file::BasketLine;
-use crate::columns::{Need, STAYS, fill, total, wanted};
+use crate::columns::{NOT_DROPPED, Shrinking, fill, total, wanted};
 use crate::format;
 use crate::theme::Palette;
 
 /// The blanks between two columns.
 const GAP: usize = 2;
-/// Title and its mark, cost, copies, amount, stock, and what has changed or is missing.
-const NEEDS: [Need; 6] = [
-    Need::Text { min: 14, rank: STAYS },
-    Need::Whole { rank: 2 },
-    Need::Keep,
-    Need::Keep,
-    Need::Whole { rank: 3 },
-    Need::Whole { rank: 1 },
+/// Columns: title with its mark, cost, copies, amount, stock, notes.
+const SHRINKING: [Shrinking; 6] = [
+    Shrinking::Truncate {
+        min: 14,
+        rank: NOT_DROPPED,
+    },
+    Shrinking::Drop { rank: 2 },
+    Shrinking::Never,
+    Shrinking::Never,
+    Shrinking::Drop { rank: 3 },
+    Shrinking::Drop { rank: 1 },
 ];
 const STOCK: usize = 4;
 const NOTES: usize = 5;
-/// The least width of the popup: numbers seldom change it.
+/// Least width of the popup, so that changing numbers seldom resize it.
 const COLUMNS_MIN: usize = 60;
 /// The cells before a title: the marker of the selection, the mark of a line that cannot be bought, and a blank.
 const INDENT: usize = 3;
@@ -55,7 +59,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect) {
     foot.extend(sentences);
     let rows = format::cells(lines.len() + foot.len());
     let area = middle(within, table.columns, rows + 3);
-    // A line and the total stay.
+    // One line and the total always stay.
     fit_rows(&mut foot, usize::from(area.height.saturating_sub(4)));
     let shown = area.height.saturating_sub(3 + format::cells(foot.len()));
     let window = app
@@ -90,7 +94,7 @@ fn draw_empty(canvas: &mut Canvas<'_>, within: Rect) {
     canvas.lines(inner.inner(Margin::new(1, 0)), &rows);
 }
 
-/// The lines of the basket, in rows that begin at the left edge of a popup.
+/// The table of the basket's lines, for a popup.
 pub(super) struct Table {
     /// The width of the popup.
     pub(super) columns: u16,
@@ -102,13 +106,13 @@ pub(super) struct Table {
 pub(super) struct Row {
     line: Line<'static>,
     is_noted: bool,
-    /// The notes, if their column has no room.
+    /// The notes as lines below the row, if their column has no room.
     notes: Vec<Line<'static>>,
 }
 
 impl Table {
-    /// A table of at most `room` columns. The checkout selects no line, shows no stock, and keeps the costs where costs and
-    /// notes have no room beside each other.
+    /// A table of at most `room` columns. The checkout (`selected` is `None`) has no stock column, and drops the notes before
+    /// the costs.
     pub(super) fn new(canvas: &Canvas<'_>, room: u16, selected: Option<usize>) -> Self {
         let (basket, books, palette) = (&canvas.app.basket, &canvas.app.books, canvas.palette());
         let lines = basket.lines();
@@ -117,7 +121,7 @@ impl Table {
         let cells: Vec<_> = cells
             .map(|(row, line)| cells_of(canvas, line, is_selected(row)))
             .collect();
-        // The cell after the stock is for the arrow of a change.
+        // The cell after the stock is for the arrow of a stock change.
         let names = ["  Title", "Cost", canvas.glyphs().times, "Total", "Stock ", ""].map(Line::from);
         let sums = [
             Span::styled(format!("  {}", format::plural(lines.len(), "book")), palette.dim),
@@ -128,10 +132,10 @@ impl Table {
             Span::default(),
         ]
         .map(Line::from);
-        let mut wanted = wanted(NEEDS, cells.iter().chain([&names, &sums]), Line::width);
+        let mut wanted = wanted(SHRINKING, cells.iter().chain([&names, &sums]), Line::width);
         if selected.is_none() {
             wanted[STOCK].1 = 0;
-            wanted[NOTES].0 = Need::Whole { rank: 3 };
+            wanted[NOTES].0 = Shrinking::Drop { rank: 3 };
         }
         // The frame, the marker, and a cell at the end.
         let around = 4;
@@ -162,8 +166,8 @@ impl Table {
     }
 }
 
-/// The lines with their notes in at most `rows_max` rows. If they need more, those with notes come first, and the last row says
-/// how many are left out.
+/// The lines with their notes in at most `rows_max` rows. If there are more, lines with notes come first, and the last row has
+/// the number of hidden lines.
 pub(super) fn fitted(mut lines: Vec<Row>, rows_max: usize, palette: &Palette) -> Vec<Line<'static>> {
     let height = |row: &Row| 1 + row.notes.len();
     let mut more = None;
@@ -210,7 +214,7 @@ fn cells_of(canvas: &Canvas<'_>, line: &BasketLine, selected: bool) -> [Line<'st
     .map(|(text, style)| Line::from(Span::styled(text, style)))
 }
 
-/// The style of a line that can be bought, or that of one that cannot.
+/// `ready` for a line that can be bought, else the style of a warning.
 fn line_style(canvas: &Canvas<'_>, line: &BasketLine, ready: Style) -> Style {
     match is_ready(canvas, line) {
         true => ready,
@@ -222,7 +226,7 @@ fn is_ready(canvas: &Canvas<'_>, line: &BasketLine) -> bool {
     canvas.app.basket.state(line, &canvas.app.books) == LineState::Ready
 }
 
-/// A sentence under the titles of a popup of so many columns.
+/// A sentence, aligned with the titles, in a popup of `columns` cells.
 pub(super) fn sentence(canvas: &Canvas<'_>, columns: u16, text: &str, style: Style) -> Vec<Line<'static>> {
     let width = usize::from(columns).saturating_sub(3);
     canvas.long_field("", INDENT, text, width, style).collect()

@@ -6,23 +6,27 @@ use ratatui::layout::HorizontalAlignment::{Left, Right};
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, padded, skip_rows};
+use super::area::{padded, skip_rows};
+use super::canvas::Canvas;
 use super::input;
 use crate::app::{Column, Focus, Listing, Target};
-use crate::columns::{Need, STAYS, fill, wanted};
+use crate::columns::{NOT_DROPPED, Shrinking, fill, wanted};
 use crate::format;
 use crate::fuzzy::Searcher;
 
 /// The blanks between two columns.
 const GAP: usize = 2;
-/// Number, title, author, cost, stock and its gauge. The gauge stays as long as the title has 27 cells.
-const NEEDS: [Need; 6] = [
-    Need::Key,
-    Need::Text { min: 27, rank: STAYS },
-    Need::Text { min: 16, rank: 2 },
-    Need::Keep,
-    Need::Keep,
-    Need::Text { min: 6, rank: 1 },
+/// Columns: number, title, author, cost, stock, gauge. The gauge is dropped if the title has less than 27 cells.
+const SHRINKING: [Shrinking; 6] = [
+    Shrinking::DropLast,
+    Shrinking::Truncate {
+        min: 27,
+        rank: NOT_DROPPED,
+    },
+    Shrinking::Truncate { min: 16, rank: 2 },
+    Shrinking::Never,
+    Shrinking::Never,
+    Shrinking::Truncate { min: 6, rank: 1 },
 ];
 const AUTHOR: usize = 2;
 const GAUGE: usize = 5;
@@ -106,10 +110,10 @@ fn draw_table(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     let names = names(canvas);
     // One cell for the marker, one at the end.
     let room = usize::from(area.width).saturating_sub(2);
-    let mut wanted = wanted(NEEDS, cells.iter().chain([&names]), Line::width);
+    let mut wanted = wanted(SHRINKING, cells.iter().chain([&names]), Line::width);
     wanted[GAUGE].1 = GAUGE_COLUMNS;
     if visible.iter().all(|(_, book)| book.author.is_none()) {
-        // The name of an empty column would only take room from the titles.
+        // An empty column would take room from the titles.
         wanted[AUTHOR].1 = 0;
     }
     let widths = fill(wanted, GAP, room);
@@ -142,13 +146,13 @@ fn names(canvas: &Canvas<'_>) -> [Line<'static>; 6] {
         name(Column::Title, "Title"),
         Line::from("Author"),
         name(Column::Cost, "Cost"),
-        // Over the numbers; the cell after them is for the arrow of a change.
+        // The cell after the number is for the arrow of a stock change.
         name(Column::Stock, "Stock") + Span::raw(" "),
         Line::default(),
     ]
 }
 
-/// The cells of a book; that of the gauge is drawn when its width is known.
+/// The cells of a book. The gauge is drawn later, when its width is known.
 fn cells(
     canvas: &Canvas<'_>,
     book: &Book,

@@ -5,16 +5,18 @@ use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::area::{middle, skip_rows};
 use super::basket::{self, Table};
-use super::canvas::{Button, Canvas, fit_rows, middle, skip_rows};
+use super::canvas::{Canvas, fit_rows};
 use super::orders;
-use crate::app::{BuyDialog, Copies, DialogField, Goods, OrderState, Target};
+use super::panel::Button;
+use crate::app::{BuyDialog, BuyField, Copies, Goods, OrderState, Target};
 use crate::format;
 
 const LABEL_COLUMNS: usize = 10;
-/// The most expensive order: `999,999,999.00`.
+/// Width of the largest amount of an order: `999,999,999.00`.
 const NUMBER_COLUMNS: usize = 14;
-/// The blanks at the left and right edges; the rows of the basket have their own.
+/// Blanks at the left and right edges, except for the rows of the basket, which include theirs.
 const MARGIN: u16 = 2;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &BuyDialog) {
@@ -47,7 +49,7 @@ fn number(canvas: &Canvas<'_>, name: &str, number: &str, style: Style) -> Line<'
     canvas.field(name, LABEL_COLUMNS, Span::styled(number, style))
 }
 
-/// The lines of the basket as far as they fit, its total, and why it cannot be bought.
+/// The lines of the basket that fit, its total, and why it cannot be bought.
 fn basket_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, table: Table, rows_max: usize) -> Vec<Line<'static>> {
     let palette = canvas.palette();
     let why = canvas.app.buy_disabled_reason(dialog);
@@ -56,7 +58,7 @@ fn basket_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, table: Table, rows_max:
     let why = why.map_or_else(Vec::new, |why| {
         basket::sentence(canvas, table.columns, &why, palette.warn)
     });
-    // Beside the names of the columns and the total.
+    // Two rows are for the names of the columns and the total.
     let rows_max = rows_max.saturating_sub(2 + why.len());
     let mut lines = vec![Line::default(), table.head];
     lines.extend(basket::fitted(table.rows, rows_max, palette));
@@ -90,7 +92,7 @@ fn book_lines(
     let number = |name, text: String, style| number(canvas, name, &text, style);
     let total = book.cost.times(copies.quantity);
     let (quantity_style, marker) = match dialog.field {
-        DialogField::Quantity => (palette.accent, glyphs.marker),
+        BuyField::Quantity => (palette.accent, glyphs.marker),
         _ => (palette.text, " "),
     };
     let stock_style = canvas.stock_change(item).map_or(palette.text, |(style, _)| style);
@@ -170,15 +172,15 @@ fn buttons(canvas: &mut Canvas<'_>, area: Rect, dialog: &BuyDialog) {
     let can_remove = !app.removable_books(dialog).is_empty();
     let buttons = dialog.fields(can_remove).filter_map(|field| {
         let (name, key, enabled) = match field {
-            DialogField::Cancel if dialog.confirmed => ("Close", "Esc", true),
-            DialogField::Cancel => ("Cancel", "Esc", true),
-            DialogField::Buy => ("Buy", "y", app.buy_disabled_reason(dialog).is_none()),
-            DialogField::Remove => ("Remove", "x", can_remove),
-            // The number itself shows the focus.
-            DialogField::Quantity => return None,
+            BuyField::Cancel if dialog.confirmed => ("Close", "Esc", true),
+            BuyField::Cancel => ("Cancel", "Esc", true),
+            BuyField::Buy => ("Buy", "y", app.buy_disabled_reason(dialog).is_none()),
+            BuyField::Remove => ("Remove", "x", can_remove),
+            // The line of the number shows its focus.
+            BuyField::Quantity => return None,
         };
         Some(Button {
-            target: Target::Field(field),
+            target: Target::BuyField(field),
             name,
             key,
             focused: dialog.field == field,

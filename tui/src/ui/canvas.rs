@@ -1,21 +1,20 @@
-//! The drawing surface: text, table rows, panels, popups, gauges, and the targets of clicks.
+//! The drawing surface: text, table rows, markers, and the targets of clicks.
 
 use std::iter;
 
-use common::ItemNumber;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{HorizontalAlignment, Margin, Offset, Position, Rect, Size};
+use ratatui::layout::{HorizontalAlignment, Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Clear, Widget};
 
-use crate::app::{App, FrameLayout, ScrolledText, Severity, Target};
+use super::area::skip_columns;
+use crate::app::{App, FrameLayout, Severity, Target};
 use crate::format;
 use crate::fuzzy::Searcher;
 use crate::theme::{Appearance, Glyphs, Palette};
 
 pub(super) struct Canvas<'a> {
-    buffer: &'a mut Buffer,
+    pub(super) buffer: &'a mut Buffer,
     pub(super) app: &'a App,
     pub(super) appearance: &'a Appearance,
     pub(super) layout: FrameLayout,
@@ -50,7 +49,7 @@ impl<'a> Canvas<'a> {
         self.layout.targets.push((area, target));
     }
 
-    /// Draws one line in the first row of the area; it is cut at the right edge.
+    /// Draws one line in the first row of the area, clipped at the right edge.
     pub(super) fn line(&mut self, area: Rect, line: &Line<'_>) {
         if area.height > 0 {
             self.buffer.set_line(area.x, area.y, line, area.width);
@@ -63,27 +62,27 @@ impl<'a> Canvas<'a> {
         self.add_target(area, target);
     }
 
-    /// Draws one line of text; a long one ends in an ellipsis.
+    /// Draws one line of text; truncates it with an ellipsis.
     pub(super) fn text(&mut self, area: Rect, text: &str, style: Style) {
         let text = format::truncate(text, usize::from(area.width), self.glyphs().ellipsis);
         self.line(area, &Line::from(Span::styled(text, style)));
     }
 
-    /// Draws a line at the right edge; returns how many cells it takes.
+    /// Draws a line at the right edge; returns its width in cells.
     pub(super) fn line_right(&mut self, area: Rect, line: &Line<'_>) -> u16 {
         let taken = format::cells(line.width()).min(area.width);
         self.line(skip_columns(area, area.width - taken), line);
         taken
     }
 
-    /// Draws as many lines as there is room for.
+    /// Draws the lines that fit.
     pub(super) fn lines(&mut self, area: Rect, lines: &[Line<'_>]) {
         for (row, line) in area.rows().zip(lines) {
             self.line(row, line);
         }
     }
 
-    /// Breaks a text into at most `lines_max` lines of one style.
+    /// Wraps a text into at most `lines_max` lines of one style.
     pub(super) fn wrapped(
         &self,
         text: &str,
@@ -95,7 +94,7 @@ impl<'a> Canvas<'a> {
         lines.into_iter().map(move |line| Line::styled(line, style))
     }
 
-    /// Draws a text broken into lines; returns how many rows it takes.
+    /// Draws a wrapped text; returns its number of rows.
     pub(super) fn paragraph(&mut self, area: Rect, text: &str, style: Style) -> u16 {
         let lines: Vec<_> = self
             .wrapped(text, usize::from(area.width), usize::from(area.height), style)
@@ -110,7 +109,7 @@ impl<'a> Canvas<'a> {
         Line::from(vec![Span::styled(name, self.palette().dim), value])
     }
 
-    /// A dimmed name in a column of `columns` cells, and beside it a value broken into as many lines as it needs.
+    /// A dimmed name in a column of `columns` cells, and its wrapped value.
     pub(super) fn long_field(
         &self,
         name: &str,
@@ -128,36 +127,8 @@ impl<'a> Canvas<'a> {
             .map(move |(name, line)| Line::from(vec![Span::styled(name, dim), Span::styled(line.to_string(), style)]))
     }
 
-    /// Draws a panel with lines of which the first `scroll` are left out, as far as the others do not fill it; its corner says
-    /// which ones are shown.
-    pub(super) fn scrolled_panel(
-        &mut self,
-        area: Rect,
-        title: &str,
-        focused: bool,
-        lines: &[Line<'_>],
-        scroll: usize,
-    ) -> ScrolledText {
-        let rows = usize::from(area.height.saturating_sub(2));
-        let scroll_max = lines.len().saturating_sub(rows);
-        let first = scroll.min(scroll_max);
-        let corner = self.position(first, rows, lines.len());
-        let inner = padded(self.panel(area, title, corner, focused));
-        self.lines(inner, lines.get(first..).unwrap_or_default());
-        ScrolledText { rows, scroll_max }
-    }
-
-    /// Which lines are shown of more than fit.
-    pub(super) fn position(&self, first: usize, shown: usize, all: usize) -> Line<'static> {
-        if all <= shown {
-            return Line::default();
-        }
-        let text = format!("{}-{} of {all}", first + 1, (first + shown).min(all));
-        Span::styled(text, self.palette().dim).into()
-    }
-
-    /// A row of a table: a marker, and the cells with `gap` blanks between them. Each column has an alignment and a width,
-    /// to which its cell is padded; a text on the left is cut. Columns of width 0 are left out.
+    /// A row of a table: a marker, and the cells with `gap` blanks between them. Each cell is padded to the alignment and the
+    /// width of its column; a left-aligned cell is also truncated. Columns of width 0 are left out.
     pub(super) fn table_row<const N: usize>(
         &self,
         marker: Span<'static>,
@@ -175,15 +146,15 @@ impl<'a> Canvas<'a> {
                 row.push_span(blank);
                 row.extend(cell.spans);
             } else {
-                row.extend(self.cut(cell, *width).spans);
+                row.extend(self.truncated(cell, *width).spans);
                 row.push_span(blank);
             }
         }
         row
     }
 
-    /// A line of at most `columns` cells. If it is cut, it ends in an ellipsis.
-    fn cut(&self, line: Line<'static>, columns: usize) -> Line<'static> {
+    /// A line of at most `columns` cells. A truncated line ends in an ellipsis.
+    fn truncated(&self, line: Line<'static>, columns: usize) -> Line<'static> {
         if line.width() <= columns {
             return line;
         }
@@ -196,7 +167,7 @@ impl<'a> Canvas<'a> {
                 cut.push_span(span);
                 continue;
             }
-            // The ellipsis stands for this span's end and for the spans after it.
+            // The ellipsis replaces the end of this span and the spans after it.
             let text = format!("{}{}", span.content, self.glyphs().ellipsis);
             let text = format::truncate(&text, room, self.glyphs().ellipsis).into_owned();
             cut.push_span(Span::styled(text, span.style));
@@ -205,7 +176,7 @@ impl<'a> Canvas<'a> {
         cut
     }
 
-    /// A text whose letters that match a search are underlined and bold.
+    /// A text with the matches of a search highlighted.
     pub(super) fn highlighted(&self, text: &str, style: Style, searcher: Option<&mut Searcher>) -> Line<'static> {
         let ranges = searcher.map_or_else(Vec::new, |searcher| searcher.highlights(text));
         let matched = style.patch(self.palette().matched);
@@ -226,103 +197,6 @@ impl<'a> Canvas<'a> {
         line
     }
 
-    /// Draws a frame with a title and, in its right corner, a short status; returns the area inside it.
-    pub(super) fn panel(&mut self, area: Rect, title: &str, mut corner: Line<'static>, focused: bool) -> Rect {
-        let palette = self.palette();
-        let (border, name) = if focused {
-            (palette.accent, palette.accent)
-        } else {
-            (palette.dim, palette.strong)
-        };
-        // Bold line drawing looks broken in many fonts.
-        let border = border.not_bold().not_underlined();
-        let glyphs = self.glyphs();
-        let mut block = Block::bordered().border_set(glyphs.border).border_style(border);
-        let mut room = usize::from(area.width.saturating_sub(6));
-        if (1..=room.saturating_sub(8)).contains(&corner.width()) {
-            room -= corner.width() + 3;
-            corner.spans.insert(0, Span::raw(" "));
-            corner.extend([Span::raw(" "), Span::styled(glyphs.border.horizontal_top, border)]);
-            block = block.title(corner.right_aligned());
-        }
-        let title = format::truncate(title, room, glyphs.ellipsis);
-        let block = block.title(Line::from(vec![
-            Span::raw(" "),
-            Span::styled(title, name),
-            Span::raw(" "),
-        ]));
-        let inner = block.inner(area);
-        block.render(area, self.buffer);
-        inner
-    }
-
-    /// Draws an empty panel of an overlay over what is there; returns the area inside it.
-    pub(super) fn popup(&mut self, area: Rect, title: &str, corner: Line<'static>) -> Rect {
-        Clear.render(area, self.buffer);
-        self.add_target(area, Target::Overlay);
-        self.panel(area, title, corner, true)
-    }
-
-    /// Draws buttons in a row, close to each other where they would not fit otherwise.
-    pub(super) fn buttons(&mut self, area: Rect, buttons: &[Button]) {
-        let palette = self.palette();
-        let widths = buttons
-            .iter()
-            .map(|button| format::width(button.name) + format::width(button.key) + 2);
-        let is_wide = widths.sum::<usize>() + 4 * buttons.len().saturating_sub(1) > usize::from(area.width);
-        let gap = if is_wide { 1 } else { 4 };
-        let mut x = area.x;
-        for button in buttons {
-            let style = match (button.focused, button.enabled) {
-                (true, true) => palette.accent,
-                (false, true) => palette.text,
-                (_, false) => palette.dim,
-            };
-            let line = Line::from(vec![
-                self.marker(button.focused, true),
-                Span::styled(button.name, style),
-                Span::raw(" "),
-                Span::styled(button.key, if button.enabled { palette.key } else { palette.dim }),
-            ]);
-            let width = format::cells(line.width());
-            self.clickable_line(Rect { x, width, ..area }, &line, button.target);
-            x += width + gap;
-        }
-    }
-
-    /// A gauge of `columns` cells that shows `part` of `whole`.
-    pub(super) fn gauge(&self, part: u32, whole: u32, columns: usize) -> [Span<'static>; 2] {
-        let (part, whole) = (u64::from(part), u64::from(whole).max(1));
-        let cells = u64::try_from(columns).unwrap_or(0);
-        // One cell stays filled as long as a copy is left.
-        let filled = ((part * cells + whole / 2) / whole).max(part.min(1)).min(cells);
-        let filled = usize::try_from(filled).unwrap_or(columns);
-        let style = match part {
-            0 => self.palette().dim,
-            _ if part * 10 <= whole => self.palette().warn,
-            _ => self.palette().chart,
-        };
-        [
-            Span::styled(self.glyphs().full.repeat(filled), style),
-            Span::styled(self.glyphs().empty.repeat(columns - filled), self.palette().dim),
-        ]
-    }
-
-    /// The highest known stock of a book: a full gauge.
-    pub(super) fn stock_peak(&self, item: ItemNumber, stock: u32) -> u32 {
-        let history = self.app.books.history(item);
-        history.map_or(stock, |history| history.peak.max(stock))
-    }
-
-    /// The style and the sign of a stock that changed a moment ago.
-    pub(super) fn stock_change(&self, item: ItemNumber) -> Option<(Style, &'static str)> {
-        let (_, rose) = self.app.books.history(item)?.highlight?;
-        Some(match rose {
-            true => (self.palette().rising, self.glyphs().up),
-            false => (self.palette().falling, self.glyphs().down),
-        })
-    }
-
     /// The marker before the selected row, a blank before the others.
     pub(super) fn marker(&self, selected: bool, focused: bool) -> Span<'static> {
         match (selected, focused) {
@@ -333,7 +207,7 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// The style of a row's main text; `dimmed` if its data is old or its command cannot run.
+    /// The style of a row's main text; `dimmed` for old data or a disabled command.
     pub(super) fn row_style(&self, selected: bool, dimmed: bool) -> Style {
         match (selected, dimmed) {
             (true, _) => self.palette().selected,
@@ -353,17 +227,7 @@ impl<'a> Canvas<'a> {
     }
 }
 
-/// A button of a dialog.
-pub(super) struct Button {
-    pub(super) target: Target,
-    pub(super) name: &'static str,
-    /// The key that does the same.
-    pub(super) key: &'static str,
-    pub(super) focused: bool,
-    pub(super) enabled: bool,
-}
-
-/// Drops lines that do not fit: the blank ones first, then the last ones.
+/// Drops lines that do not fit: first blank lines, then the last lines.
 pub(super) fn fit_rows(lines: &mut Vec<Line<'_>>, rows: usize) {
     let mut surplus = lines.len().saturating_sub(rows);
     lines.retain(|line| {
@@ -372,36 +236,4 @@ pub(super) fn fit_rows(lines: &mut Vec<Line<'_>>, rows: usize) {
         !drop
     });
     lines.truncate(rows);
-}
-
-/// An area of this size in the middle of `within`, clamped to it.
-pub(super) fn middle(within: Rect, columns: u16, rows: u16) -> Rect {
-    let (width, height) = (columns.min(within.width), rows.min(within.height));
-    let (x, y) = ((within.width - width) / 2, (within.height - height) / 2);
-    Rect::new(within.x + x, within.y + y, width, height)
-}
-
-/// The area without its first rows.
-pub(super) fn skip_rows(area: Rect, rows: u16) -> Rect {
-    area.offset(Offset::new(0, rows.into())).intersection(area)
-}
-
-/// The area without its first columns.
-pub(super) fn skip_columns(area: Rect, columns: u16) -> Rect {
-    area.offset(Offset::new(columns.into(), 0)).intersection(area)
-}
-
-/// The first columns of an area, as far as there are so many.
-pub(super) fn first_columns(area: Rect, columns: u16) -> Rect {
-    area.resize(Size::new(columns.min(area.width), area.height))
-}
-
-/// The first rows of an area, as far as there are so many.
-pub(super) fn first_rows(area: Rect, rows: u16) -> Rect {
-    area.resize(Size::new(area.width, rows.min(area.height)))
-}
-
-/// The area without its first and last column.
-pub(super) fn padded(area: Rect) -> Rect {
-    area.inner(Margin::new(1, 0))
 }

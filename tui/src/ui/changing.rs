@@ -3,13 +3,15 @@
 use ratatui::layout::{Margin, Rect};
 use ratatui::text::Line;
 
-use super::canvas::{Button, Canvas, first_columns, first_rows, fit_rows, middle, skip_columns, skip_rows};
+use super::area::{first_columns, first_rows, middle, skip_columns, skip_rows};
+use super::canvas::{Canvas, fit_rows};
 use super::input;
+use super::panel::Button;
 use crate::app::{ChangeDialog, ChangeField, ChangeStep, Target};
 use crate::format;
 
 const LABEL_COLUMNS: u16 = 8;
-/// The largest stock and the largest cost: `1,000,000,000`.
+/// Width of the largest stock: `1,000,000,000`.
 const NUMBER_COLUMNS: u16 = 13;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &ChangeDialog) {
@@ -21,7 +23,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &ChangeDialog)
     let error: Vec<_> = error
         .flat_map(|why| canvas.wrapped(&format!("Not saved: {why}."), width, 2, canvas.palette().warn))
         .collect();
-    // The text field with the focus and the buttons always stay.
+    // The focused text field and the buttons always stay.
     let all = if is_editing { dialog.inputs.len() } else { 0 };
     let shown = all.min(room.saturating_sub(error.len()).max(1));
     let mut lines = head(canvas, dialog, width);
@@ -42,7 +44,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &ChangeDialog)
     buttons(canvas, skip_rows(inner, inner.height.saturating_sub(1)), dialog);
 }
 
-/// What stands above the text fields, or instead of them.
+/// The lines above the text fields, or instead of them.
 fn head(canvas: &Canvas<'_>, dialog: &ChangeDialog, width: usize) -> Vec<Line<'static>> {
     let palette = canvas.palette();
     let book = dialog.item.and_then(|item| canvas.app.books.get(item));
@@ -54,7 +56,7 @@ fn head(canvas: &Canvas<'_>, dialog: &ChangeDialog, width: usize) -> Vec<Line<'s
     }
     let (text, style) = match &dialog.step {
         ChangeStep::Editing => return lines,
-        ChangeStep::Asking => {
+        ChangeStep::ConfirmingWithdrawal => {
             let copies = dialog.item.and_then(|item| canvas.app.books.stock(item)).unwrap_or(0);
             let copies = format::thousands(copies);
             let text =
@@ -72,7 +74,7 @@ fn head(canvas: &Canvas<'_>, dialog: &ChangeDialog, width: usize) -> Vec<Line<'s
     lines
 }
 
-/// The name, the value in force, and the text field for the new one.
+/// The name, the current value, and the text field for the new value.
 fn text_field(canvas: &mut Canvas<'_>, row: Rect, dialog: &ChangeDialog, field: ChangeField, typed: &tui_input::Input) {
     let palette = canvas.palette();
     let is_focused = dialog.field == field;
@@ -94,7 +96,7 @@ fn text_field(canvas: &mut Canvas<'_>, row: Rect, dialog: &ChangeDialog, field: 
 
 fn buttons(canvas: &mut Canvas<'_>, area: Rect, dialog: &ChangeDialog) {
     let enabled = canvas.app.changing_disabled_reason().is_none();
-    let is_asking = dialog.step == ChangeStep::Asking;
+    let is_asking = dialog.step == ChangeStep::ConfirmingWithdrawal;
     let is_sent = matches!(dialog.step, ChangeStep::Sent(_) | ChangeStep::Unknown(..));
     let buttons: Vec<Button> = dialog
         .buttons()

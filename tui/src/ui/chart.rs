@@ -1,14 +1,15 @@
-//! The stock of a book over time; the right edge is now.
+//! The stock of a book over time; the right edge is the current time.
 
 use autopilot::axis;
 use common::ItemNumber;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, skip_rows};
+use super::area::skip_rows;
+use super::canvas::Canvas;
 use crate::format;
 
-/// The chart's name and range, and whether nothing changed.
+/// The chart's name and range, and whether the stock is unchanged.
 pub(super) fn title(canvas: &Canvas<'_>, name: &str, item: ItemNumber) -> Line<'static> {
     let history = canvas.app.books.history(item);
     let unchanged = match history.is_some_and(|history| history.points.len() > 1) {
@@ -30,7 +31,7 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     let stock_now = app.books.get(item).map_or(0, |book| book.stock.get());
     let all = history.points.iter().map(|(_, stock)| *stock);
     let (low, high) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
-    // A stock that never changed is a line: bars up to the top would say no more, and louder.
+    // An unchanged stock is drawn as a line instead of full bars.
     let is_flat = low == high;
     let (bottom, top) = if is_flat { (low, high) } else { bounds(low, high) };
     let [top_label, bottom_label, now_label] = [top, bottom, stock_now].map(format::thousands);
@@ -83,7 +84,7 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     canvas.text(skip_rows(area, rows), &axis, palette.dim);
 }
 
-/// Bounds of the axis: multiples of a step of 1, 2 or 5 times a power of ten.
+/// The bounds of the axis: multiples of a step of 1, 2 or 5 times a power of ten.
 fn bounds(low: u32, high: u32) -> (u32, u32) {
     let range = high.saturating_sub(low).max(1);
     let step = step(range);
@@ -96,7 +97,7 @@ fn bounds(low: u32, high: u32) -> (u32, u32) {
     (bottom.min(top.saturating_sub(1)), top)
 }
 
-/// The smallest such step that crosses the range in at most four steps.
+/// The smallest such step that covers the range in at most four steps.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -4,7 +4,8 @@ use common::wire::Book;
 use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, first_rows, padded, skip_rows};
+use super::area::{first_rows, padded, skip_rows};
+use super::canvas::Canvas;
 use super::{chart, orders};
 use crate::app::{Focus, Target};
 use crate::format;
@@ -12,7 +13,7 @@ use crate::format;
 /// Rows of the chart between its title and its axis.
 const CHART_ROWS: u16 = 4;
 const LABEL_COLUMNS: usize = 8;
-/// The most rows of title and author above the numbers.
+/// Most rows of title and author above the numbers.
 const TITLE_ROWS: usize = 3;
 const AUTHOR_ROWS: usize = 2;
 
@@ -31,7 +32,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     };
     let mut lines = book_lines(canvas, book, usize::from(inner.width));
     let chart_from = lines.len();
-    // A title or an author that is cut above stands whole at the end.
+    // A truncated title or author follows in full at the end.
     let cut = full_texts(canvas, book, usize::from(inner.width));
     let has_chart = cut.is_empty() || usize::from(inner.height) > chart_from + cut.len() + usize::from(CHART_ROWS) + 3;
     lines.extend(cut);
@@ -50,7 +51,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-/// The title and the author if the lines above show only their beginnings.
+/// The full title and author, if they are truncated above.
 fn full_texts(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'static>> {
     let palette = canvas.palette();
     let author = book.author.as_deref().unwrap_or_default();

@@ -3,7 +3,8 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, first_columns, first_rows, padded, skip_columns, skip_rows};
+use super::area::{first_columns, first_rows, padded, skip_columns, skip_rows};
+use super::canvas::Canvas;
 use crate::app::{
     App, Breakpoint, Chip, Command, Focus, Hint, LoadState, RemoteData, RunStatus, SPINNER_AFTER, Screen, StreamState,
     Target,
@@ -75,7 +76,7 @@ fn fit(tabs: &[(Screen, Line<'_>)], room: u16) -> bool {
     columns.sum::<u16>() <= room + TAB_GAP
 }
 
-/// The tabs; those that are not active have names only if `all_named`.
+/// The tabs; inactive tabs have names only if `all_named`.
 fn tab_lines(canvas: &Canvas<'_>, all_named: bool) -> Vec<(Screen, Line<'static>)> {
     let (app, palette) = (canvas.app, canvas.palette());
     let is_offered = |screen: &Screen| *screen != Screen::Autopilot || !app.connection.is_remote;
@@ -141,7 +142,7 @@ fn breadcrumbs(canvas: &mut Canvas<'_>, area: Rect) {
     let separator = format!(" {} ", canvas.glyphs().breadcrumb);
     let last = names.len() - 1;
     let mut room = usize::from(area.width).saturating_sub(last * format::width(&separator));
-    // The last name matters most, but the others share at least two fifths of the row.
+    // The last name is the most important, but the others share at least two fifths of the row.
     let mut wanted = names.last().map_or(0, |name| format::width(name)).min(room * 3 / 5);
     let mut spans = Vec::new();
     for (index, name) in names.iter().enumerate() {
@@ -161,7 +162,7 @@ fn breadcrumbs(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.line(area, &Line::from(spans));
 }
 
-/// Draws the counts and the basket at the right edge, as far as they fit whole; returns how many cells they take.
+/// Draws the counts and the basket at the right edge, each only if it fits; returns their width.
 fn counts_and_basket(canvas: &mut Canvas<'_>, area: Rect) -> u16 {
     let (app, palette) = (canvas.app, canvas.palette());
     let room = usize::from(area.width);
@@ -245,7 +246,7 @@ fn busy(app: &App) -> Option<&'static str> {
     }
 }
 
-/// Draws the hint row: the keys that work now, as many as fit. The last two, help and back, always stay.
+/// Draws the hint row: as many of the current keys as fit. The last two, help and back, always stay.
 pub(super) fn hints(canvas: &mut Canvas<'_>, area: Rect) {
     let palette = canvas.palette();
     let hints = canvas.app.hints();

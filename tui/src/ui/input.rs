@@ -3,7 +3,8 @@
 use ratatui::layout::{Position, Rect};
 use unicode_width::UnicodeWidthChar;
 
-use super::canvas::{Canvas, first_columns, skip_columns};
+use super::area::{first_columns, skip_columns};
+use super::canvas::Canvas;
 use crate::format;
 
 /// Draws a prompt and the text being typed; scrolls so that the cursor is visible.

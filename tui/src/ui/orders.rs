@@ -7,23 +7,24 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, padded, skip_rows};
+use super::area::{padded, skip_rows};
+use super::canvas::Canvas;
 use super::input;
 use crate::app::receipt_text;
 use crate::app::{Breakpoint, OrderColumn, OrderState, Purchase, Target};
-use crate::columns::{Need, STAYS, fill, wanted};
+use crate::columns::{NOT_DROPPED, Shrinking, fill, wanted};
 use crate::format;
 use crate::journal::{NotSold, NotSoldReason};
 
 /// The blanks between two columns.
 const GAP: usize = 2;
-/// The column of the title, whose end is the number of other books.
+/// Index of the title column, whose cells end in the number of other books.
 const TITLE: usize = 2;
-/// The least rows in which list and receipt are shown above each other.
+/// Least height for a list above its receipt, in rows.
 const STACKED_ROWS_MIN: u16 = 16;
-/// The most rows of a receipt below the list.
+/// Most rows of a receipt below the list.
 const RECEIPT_ROWS_MAX: u16 = 12;
-/// The least width of a value of a receipt beside another one.
+/// Least width of one of several values in a row of a receipt.
 const VALUE_COLUMNS: usize = 34;
 const LABEL_COLUMNS: usize = 9;
 /// The least width of a book's title beside its numbers.
@@ -97,15 +98,18 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let visible: Vec<_> = visible.filter_map(|row| Some((row, orders.row(row)?))).collect();
     let cells: Vec<_> = visible.iter().map(|(row, order)| cells(canvas, *row, order)).collect();
     let names = names(canvas);
-    let needs = [
-        Need::Whole { rank: 1 },
-        Need::Keep,
-        Need::Text { min: 12, rank: STAYS },
-        Need::Text { min: 8, rank: 2 },
-        Need::Keep,
-        Need::Keep,
+    let shrinking = [
+        Shrinking::Drop { rank: 1 },
+        Shrinking::Never,
+        Shrinking::Truncate {
+            min: 12,
+            rank: NOT_DROPPED,
+        },
+        Shrinking::Truncate { min: 8, rank: 2 },
+        Shrinking::Never,
+        Shrinking::Never,
     ];
-    let wanted = wanted(needs, cells.iter().chain([&names]), Line::width);
+    let wanted = wanted(shrinking, cells.iter().chain([&names]), Line::width);
     // One cell for the marker, one at the end.
     let room = usize::from(inner.width).saturating_sub(2);
     let widths = fill(wanted, GAP, room);
@@ -199,8 +203,8 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.layout.receipt = canvas.scrolled_panel(area, "Receipt", focused, &lines, scroll);
 }
 
-/// A line or more for each book: copies, cost, amount and title; then their total. Where there is little room the cost goes;
-/// a long title is broken.
+/// Copies, cost, amount and title of each book, then the total. Without room for it the cost is dropped; a long title is
+/// wrapped.
 fn book_lines(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) -> Vec<Line<'static>> {
     let (palette, glyphs) = (canvas.palette(), canvas.glyphs());
     let amount = |cents: Option<u64>| cents.map(format::amount).unwrap_or_default();

@@ -5,7 +5,8 @@ use std::iter;
 use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, middle, padded, skip_rows};
+use super::area::{middle, padded, skip_rows};
+use super::canvas::Canvas;
 use super::{chart as charts, input};
 use crate::app::{Command, Picker, Target, palette as commands};
 use crate::format;
@@ -13,7 +14,7 @@ use crate::format;
 const LABEL_COLUMNS: usize = 12;
 const HELP_COLUMNS: u16 = 76;
 
-/// Every command with its keys, by group; one that cannot run now says why.
+/// Every command with its keys, by group; a disabled command has its reason.
 pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
     let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
     let mut lines = Vec::new();
@@ -131,7 +132,7 @@ pub(super) fn log(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
     canvas.lines(inner, &lines);
 }
 
-/// The first message shown, and how many are. Scrolling stops when the last messages fill the rows.
+/// Index of the first visible message, and the number of visible messages. The last scroll position fills the rows.
 fn visible_messages(heights: &[usize], scroll: usize, rows: usize) -> (usize, usize) {
     let fit = |heights: &mut dyn Iterator<Item = &usize>| {
         let mut left = rows;

@@ -1,11 +1,12 @@
-//! How data from the store is shown while it loads, after it failed, and when it is empty.
+//! Placeholders for data that is loading, has failed to load, or is empty.
 
 use std::time::Duration;
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, padded, skip_columns, skip_rows};
+use super::area::{padded, skip_columns, skip_rows};
+use super::canvas::Canvas;
 use crate::app::{LoadState, RemoteData, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME};
 use crate::format;
 
@@ -20,7 +21,7 @@ impl Canvas<'_> {
         frames[usize::try_from(passed).unwrap_or(0) % frames.len()]
     }
 
-    /// The spinner, and what is going on.
+    /// The spinner, and the name of the activity.
     pub(super) fn busy(&self, what: &str) -> Line<'static> {
         Line::from(vec![
             Span::styled(self.spinner(), self.palette().accent),
@@ -28,7 +29,7 @@ impl Canvas<'_> {
         ])
     }
 
-    /// The status of data for the corner of its panel: loading, or how old it is.
+    /// The load status for the corner of a panel: loading, or the age of the data.
     pub(super) fn load_status<T>(&self, data: &RemoteData<T>) -> Line<'static> {
         let now = self.app.now.elapsed;
         let age = data
@@ -43,8 +44,8 @@ impl Canvas<'_> {
         }
     }
 
-    /// Draws what stands in for data that is not there: the skeleton, the error, or the sentence `empty`. Returns false if
-    /// there is data to draw.
+    /// Draws a placeholder for missing data: the skeleton, the error, or the sentence `empty`. Returns false if there is data
+    /// to draw.
     pub(super) fn placeholder<T>(&mut self, area: Rect, data: &RemoteData<T>, empty: Option<&str>) -> bool {
         if data.value.is_some() {
             let Some(sentence) = empty else { return false };

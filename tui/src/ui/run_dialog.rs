@@ -1,10 +1,12 @@
-//! The dialog before random shoppers are let in.
+//! The dialog that confirms the start of the autopilot.
 
 use ratatui::layout::{Margin, Rect};
 use ratatui::text::Line;
 
-use super::canvas::{Button, Canvas, first_rows, fit_rows, middle, skip_rows};
+use super::area::{first_rows, middle, skip_rows};
+use super::canvas::{Canvas, fit_rows};
 use super::input;
+use super::panel::Button;
 use crate::app::{RunDialog, RunField, Target};
 use crate::format;
 

@@ -7,24 +7,25 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, padded, skip_rows};
-use crate::app::{Chip, Service, ServiceState, StreamState};
-use crate::columns::{Need, fit, total, wanted};
+use super::area::{padded, skip_rows};
+use super::canvas::Canvas;
+use crate::app::{Chip, ServiceReport, ServiceState, StreamState};
+use crate::columns::{Shrinking, fit, total, wanted};
 use crate::format;
 
-/// Service, state, version, uptime, requests, rate, p50, p99 and head of the ledger.
-const NEEDS: [Need; 9] = [
-    Need::Keep,
-    Need::Keep,
-    Need::Whole { rank: 3 },
-    Need::Whole { rank: 4 },
-    Need::Whole { rank: 5 },
-    Need::Whole { rank: 1 },
-    Need::Whole { rank: 6 },
-    Need::Whole { rank: 2 },
-    Need::Whole { rank: 7 },
+/// Columns: service, state, version, uptime, requests, rate, p50, p99, ledger head.
+const SHRINKING: [Shrinking; 9] = [
+    Shrinking::Never,
+    Shrinking::Never,
+    Shrinking::Drop { rank: 3 },
+    Shrinking::Drop { rank: 4 },
+    Shrinking::Drop { rank: 5 },
+    Shrinking::Drop { rank: 1 },
+    Shrinking::Drop { rank: 6 },
+    Shrinking::Drop { rank: 2 },
+    Shrinking::Drop { rank: 7 },
 ];
-/// The blanks between two columns, and the most of them.
+/// Least and most blanks between two columns.
 const GAP: usize = 2;
 const GAP_MAX: usize = 4;
 const LABEL_COLUMNS: usize = 10;
@@ -42,7 +43,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     draw_store(canvas, store);
 }
 
-/// State, version, uptime, requests, latency and ledger head of each service, and what the front-end cannot use.
+/// Draws a row for each service, and a sentence for each service that the front-end cannot use.
 fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let palette = canvas.palette();
@@ -68,7 +69,7 @@ fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
     .map(str::to_owned);
     let cells: Vec<_> = report.services.iter().map(|service| cells(canvas, service)).collect();
     let rows = cells.iter().map(|(cells, _)| cells).chain([&names]);
-    let wanted = wanted(NEEDS, rows, |cell| format::width(cell));
+    let wanted = wanted(SHRINKING, rows, |cell| format::width(cell));
     let room = usize::from(inner.width);
     let widths = fit(wanted, GAP, room);
     let gap = (GAP..=GAP_MAX)
@@ -94,7 +95,7 @@ fn lack_lines(canvas: &Canvas<'_>, lack: &str, width: usize) -> Vec<Line<'static
     canvas.wrapped(lack, width, 2, canvas.palette().warn).collect()
 }
 
-fn cells(canvas: &Canvas<'_>, service: &Service) -> ([String; 9], Style) {
+fn cells(canvas: &Canvas<'_>, service: &ServiceReport) -> ([String; 9], Style) {
     let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
     let (sign, state, style) = match service.state {
         ServiceState::Ready => (glyphs.live, "ready", palette.text),

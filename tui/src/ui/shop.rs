@@ -1,4 +1,4 @@
-//! The shop's screen: topics, books and one book, as many panes as fit.
+//! The shop's screen: as many of the panes for topics, books and one book as fit.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};

@@ -1,9 +1,9 @@
-//! The screen in plain ASCII.
+//! Conversion of the screen to plain ASCII.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Replaces the widgets' drawing characters by ASCII; titles are unchanged.
+/// Replaces drawing characters by ASCII; other text is unchanged.
 pub(super) fn to_ascii(buffer: &mut Buffer, area: Rect) {
     for position in area.positions() {
         let Some(cell) = buffer.cell_mut(position) else {

@@ -1,4 +1,4 @@
-//! Throughput and latency over time, with the present at the right edge.
+//! Throughput and latency over time; the right edge is the current time.
 
 use autopilot::axis::{mark, marks};
 use autopilot::{Second, ms};
@@ -12,7 +12,7 @@ use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 use super::{RunView, fitting};
 use crate::format::thousands;
 
-/// The least rows in which a chart is drawn.
+/// Least height of a chart, in rows.
 const ROWS_MIN: u16 = 4;
 
 impl RunView<'_> {
@@ -80,7 +80,7 @@ impl RunView<'_> {
         frame.render_widget(chart, body);
     }
 
-    /// The seconds of the window, each at its age.
+    /// The seconds of the window as pairs of negative age and value.
     fn points(&self, value: impl Fn(&Second) -> f64) -> Vec<(f64, f64)> {
         let newest_first = self.snapshot.series.iter().rev();
         let points = (0..=self.charts.window_s).zip(newest_first);

@@ -3,18 +3,18 @@
 mod ascii;
 mod chart;
 mod charts;
+mod numbers;
 pub(crate) mod pane;
+mod stock;
 
-use autopilot::{BookStock, OperationKind, Phase, Snapshot, ms};
+use autopilot::{Phase, Snapshot};
 use common::text::sanitize;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
-use ratatui::widgets::{Paragraph, Wrap};
 
-use crate::columns::{Need, STAYS, fill, wanted};
-use crate::format::{align_left, align_right, elapsed, latency, plural, thousands, width};
+use crate::columns::{Shrinking, fill, wanted};
+use crate::format::{elapsed, plural, thousands, width};
 use crate::theme::{Appearance, Palette};
 
 use charts::{Charts, ExpandedChart};
@@ -27,24 +27,6 @@ const COLUMNS_WIDE: u16 = 140;
 const ROWS_LOW: u16 = 18;
 /// The blanks between two columns.
 const GAP: usize = 2;
-/// Name, share, requests, failed ones and two latencies of an operation.
-const OPERATION_NEEDS: [Need; 6] = [
-    Need::Keep,
-    Need::Whole { rank: 2 },
-    Need::Keep,
-    Need::Keep,
-    Need::Whole { rank: 1 },
-    Need::Keep,
-];
-/// Item number, title, gauge and stock of a book.
-const STOCK_NEEDS: [Need; 4] = [
-    Need::Key,
-    Need::Text { min: 10, rank: STAYS },
-    Need::Text { min: 6, rank: 1 },
-    Need::Keep,
-];
-/// Rows of the outcomes, without the title; two more for the lines of the orders.
-const OUTCOME_ROWS: u16 = 2;
 /// Rows of the operations' table, with its header.
 const OPERATION_ROWS: u16 = 5;
 
@@ -158,150 +140,11 @@ impl RunView<'_> {
         let error = error.map(|error| Line::styled(format!("! {}", sanitize(error)), palette.bad));
         [fitting(spans, width)].into_iter().chain(error).collect()
     }
-
-    fn draw_numbers(&self, frame: &mut Frame<'_>, area: Rect) {
-        let rows = [OPERATION_ROWS, 1, self.outcome_rows()].map(Constraint::Length);
-        let [operations, title, outcomes] = Layout::vertical(rows).areas(area);
-        let mut rows = vec![["", "mix", "requests", "failed", "p50", "p99"].map(str::to_owned)];
-        let mix = &self.snapshot.settings.mix;
-        let shares = OperationKind::ALL.map(|kind| mix.share(kind) * 100.0);
-        for ((name, stats), share) in self.snapshot.operations.named().into_iter().zip(shares) {
-            rows.push([
-                name.to_string(),
-                format!("{share:.0}%"),
-                thousands(stats.requests),
-                thousands(stats.failed),
-                ms(stats.latency_us.p50),
-                ms(stats.latency_us.p99),
-            ]);
-        }
-        let widths = fitted(OPERATION_NEEDS, &rows, usize::from(area.width));
-        let mut lines = vec![Line::styled("Operations", self.palette.strong)];
-        for (row, cells) in rows.iter().enumerate() {
-            let style = if row == 0 { self.palette.dim } else { Style::new() };
-            lines.push(Line::styled(aligned(cells, &widths, 1), style));
-        }
-        frame.render_widget(Text::from(lines), operations);
-        frame.render_widget(Line::styled("Outcomes", self.palette.strong), title);
-        frame.render_widget(self.outcomes(), outcomes);
-    }
-
-    fn outcome_rows(&self) -> u16 {
-        OUTCOME_ROWS + 2 * u16::from(self.snapshot.baskets.is_some())
-    }
-
-    fn outcomes(&self) -> Paragraph<'static> {
-        let (outcomes, palette) = (&self.snapshot.outcomes, self.palette);
-        let mut spans = Vec::new();
-        let alarming = |count: u64| if count > 0 { palette.bad } else { palette.dim };
-        for (name, number, style) in [
-            ("sold", outcomes.sold, palette.good),
-            ("sold out", outcomes.sold_out, palette.warn),
-            ("unavailable", outcomes.unavailable, alarming(outcomes.unavailable)),
-            ("unknown", outcomes.unknown, alarming(outcomes.unknown)),
-            ("error", outcomes.error, alarming(outcomes.error)),
-        ] {
-            // A no-break space keeps a number beside its label.
-            let pair = format!("{name} {}", thousands(number)).replace(' ', "\u{a0}");
-            spans.extend([Span::styled(pair, style), Span::raw("  ")]);
-        }
-        if let Some(baskets) = self.snapshot.baskets {
-            let refused = thousands(baskets.refused_for_one_line);
-            for text in [
-                format!("{:.2} lines an order", baskets.lines_per_order()),
-                format!("refused for one line {refused}"),
-            ] {
-                spans.extend([Span::raw(text.replace(' ', "\u{a0}")), Span::raw("  ")]);
-            }
-        }
-        if let Some(schedule) = self.snapshot.schedule.filter(|schedule| schedule.not_begun > 0) {
-            let (waiting, age) = (thousands(schedule.not_begun), latency(schedule.oldest_unfinished_us));
-            let overdue = format!("not begun {waiting} of {}, oldest {age}", thousands(schedule.due));
-            spans.push(Span::styled(overdue.replace(' ', "\u{a0}"), palette.warn));
-        }
-        Paragraph::new(Line::from(spans)).wrap(Wrap { trim: true })
-    }
-
-    fn stock(&self, area: Rect) -> Text<'static> {
-        let snapshot = self.snapshot;
-        let (left, start) = (thousands(snapshot.copies_left), thousands(snapshot.copies_start));
-        let head = Line::from(vec![
-            Span::styled("Stock ", self.palette.strong),
-            Span::raw(format!("{left} of {start} left")),
-        ]);
-        let room = usize::from(area.height.saturating_sub(1));
-        // If some books have no row, the last row states how many.
-        let shown = room.saturating_sub(usize::from(snapshot.books > room));
-        let books: Vec<_> = snapshot.stock.iter().take(shown).collect();
-        let books = self.stock_lines(&books, usize::from(area.width));
-        let hidden = snapshot.books.saturating_sub(shown.min(snapshot.stock.len()));
-        let hidden = (hidden > 0).then(|| Line::styled(format!("and {hidden} more books"), self.palette.dim));
-        [head].into_iter().chain(books).chain(hidden).collect()
-    }
-
-    /// Item number, title, gauge of the stock left, and its numbers.
-    fn stock_lines(&self, books: &[&BookStock], width: usize) -> Vec<Line<'static>> {
-        let palette = self.palette;
-        let gauge_columns = (width / 4).clamp(6, 24);
-        let rows: Vec<_> = books
-            .iter()
-            .map(|book| {
-                [
-                    book.item.to_string(),
-                    sanitize(&book.title).into_owned(),
-                    "g".repeat(gauge_columns),
-                    format!("{} of {}", thousands(book.left.get()), thousands(book.start.get())),
-                ]
-            })
-            .collect();
-        let [item, title, gauge, numbers] = fitted(STOCK_NEEDS, &rows, width);
-        let line = |(book, [number, name, _, copies]): (&&BookStock, &[String; 4])| {
-            let full = filled(book, gauge);
-            let style: Style = if book.left.get() == 0 {
-                palette.warn
-            } else {
-                palette.good
-            };
-            let blank = |columns: usize| Span::raw(" ".repeat(if columns > 0 { GAP } else { 0 }));
-            let number = if item > 0 {
-                align_right(number, item)
-            } else {
-                String::new()
-            };
-            Line::from(vec![
-                Span::styled(number, palette.dim),
-                blank(item),
-                Span::raw(align_left(name, title, "…")),
-                blank(title),
-                Span::styled("█".repeat(full), style),
-                Span::styled("░".repeat(gauge.saturating_sub(full)), palette.dim),
-                blank(gauge),
-                Span::raw(align_right(copies, numbers)),
-            ])
-        };
-        books.iter().zip(&rows).map(line).collect()
-    }
 }
 
-/// The widths of the columns of a table with these cells. Its texts take what is left.
-fn fitted<const N: usize>(needs: [Need; N], rows: &[[String; N]], room: usize) -> [usize; N] {
-    fill(wanted(needs, rows.iter(), |cell| width(cell)), GAP, room)
-}
-
-/// A row of cells, of which the first `left` are aligned on the left.
-fn aligned<const N: usize>(cells: &[String; N], widths: &[usize; N], left: usize) -> String {
-    let cells = cells
-        .iter()
-        .zip(widths)
-        .enumerate()
-        .filter(|(_, (_, width))| **width > 0);
-    let cells: Vec<_> = cells
-        .map(|(column, (cell, width))| match column < left {
-            true => align_left(cell, *width, "…"),
-            false => align_right(cell, *width),
-        })
-        .collect();
-    cells.join(&" ".repeat(GAP))
+/// The widths of a table's columns. The first text takes the remaining room.
+fn fitted<const N: usize>(shrinking: [Shrinking; N], rows: &[[String; N]], room: usize) -> [usize; N] {
+    fill(wanted(shrinking, rows.iter(), |cell| width(cell)), GAP, room)
 }
 
 fn charts_above_numbers(area: Rect) -> [Rect; 4] {
@@ -333,13 +176,6 @@ fn fitting(spans: Vec<Span<'_>>, columns: u16) -> Line<'_> {
         None => false,
     };
     Line::from(spans.into_iter().take_while(fits).collect::<Vec<_>>())
-}
-
-/// The filled columns of the gauge; 0 only if no copy is left.
-fn filled(book: &BookStock, columns: usize) -> usize {
-    let (left, start) = (u64::from(book.left.get()), u64::from(book.start.get()));
-    let columns = u64::try_from(columns).unwrap_or(0);
-    usize::try_from((left * columns).div_ceil(start.max(left).max(1))).unwrap_or(0)
 }
 
 #[cfg(test)]

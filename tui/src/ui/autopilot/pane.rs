@@ -18,7 +18,7 @@ use crate::ui::ScreenView;
 pub(crate) struct AutopilotPane {
     controller: Controller,
     charts: Charts,
-    /// The snapshot that was drawn last; `None` forces a new frame.
+    /// The last drawn snapshot; the outer `None` forces a new frame.
     drawn: Option<Option<Snapshot>>,
     /// The snapshot that is shown while frozen.
     frozen: Option<Snapshot>,

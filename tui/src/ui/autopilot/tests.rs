@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autopilot::{BasketCounts, ByOperation, Latency, Mix, OperationStats, Outcomes, Second, Settings};
+use autopilot::{BasketCounts, BookStock, ByOperation, Latency, Mix, OperationStats, Outcomes, Second, Settings};
 use common::{ItemNumber, Seq, Stock};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
