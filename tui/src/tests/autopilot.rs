@@ -1,4 +1,4 @@
-//! Random shoppers are let in only after a question, and every screen shows that they buy.
+//! Random shoppers start only after a confirmation, and every screen shows an active run.
 
 use super::fixture::Fixture;
 use crate::app::{Command, Overlay, RunStatus, Screen};

@@ -1,4 +1,4 @@
-//! The basket: what goes in, what is shown of it, and the one order that buys it.
+//! The basket: adding books, its overlay, and the one order that buys it.
 
 use common::wire::{Book, BookPage};
 use common::{Code, Quantity};
@@ -78,7 +78,7 @@ fn is_at_basket(shop: &Fixture) -> bool {
 }
 
 #[test]
-fn a_puts_a_copy_in_and_the_header_shows_copies_and_total() {
+fn a_adds_a_copy_and_the_header_shows_copies_and_total() {
     let mut shop = Fixture::at_books();
     shop.assert_hides("basket 0");
     shop.press("a");
@@ -144,7 +144,7 @@ fn copies_are_changed_and_lines_removed() {
 }
 
 #[test]
-fn stock_and_prices_are_live_and_what_is_missing_is_marked() {
+fn stock_and_prices_are_live_and_short_lines_are_marked() {
     let mut shop = filled();
     shop.press("B");
     shop.moved(1, 1, -399, 41);
@@ -231,7 +231,7 @@ fn the_basket_is_one_order_that_the_file_names_before_it_is_sent() {
         panic!("{:?}", shop.effects)
     };
     assert_eq!(change.basket.checkout.map(|checkout| checkout.order), Some(sent.order));
-    // A copy that is put in meanwhile was not bought.
+    // A copy added while the order is pending was not bought.
     shop.press("Esc");
     shop.assert_shows("Cannot check out: its order is still pending");
     shop.press("Esc a");
@@ -298,7 +298,7 @@ fn after_sold_out_the_short_lines_are_offered_for_removal() {
 }
 
 #[test]
-fn a_lost_answer_is_settled_under_the_same_key() {
+fn an_order_with_a_lost_answer_is_resolved_with_the_same_key() {
     let (mut shop, sent) = checked_out();
     shop.answer_buy(sent.order, Err(lost()));
     shop.assert_shows("unknown, checking");
@@ -312,7 +312,7 @@ fn a_lost_answer_is_settled_under_the_same_key() {
     assert!(in_basket(&shop).is_empty());
 }
 
-/// A shop that has started again with this basket, and an order on record.
+/// A restarted shop with this basket and a recorded order.
 fn restarted(basket: SavedBasket, record: Option<Record>) -> Fixture {
     let mut shop = Fixture::opened(100, 30);
     shop.connect();
@@ -336,7 +336,7 @@ fn after_a_restart_the_order_of_the_basket_is_looked_up_and_never_sent_again() {
     assert!(shop.sent().is_empty());
     shop.answer_lookup(sent.order, Ok(receipt_of(sent.order, &[(1, 2), (2, 1)], 41)));
     assert!(in_basket(&shop).is_empty() && shop.written_basket().checkout.is_none());
-    // The order never reached the record: the program ended between the two writes.
+    // The order has no record: the program ended between the two writes.
     let mut shop = restarted(basket, None);
     assert!(shop.app.basket.saved.checkout.is_some());
     shop.pass(6_000);
@@ -345,7 +345,7 @@ fn after_a_restart_the_order_of_the_basket_is_looked_up_and_never_sent_again() {
 }
 
 #[test]
-fn a_basket_of_earlier_shows_prices_that_have_changed_and_stocks_that_are_scarce_now() {
+fn an_older_basket_shows_changed_prices_and_scarce_stocks() {
     let saved = SavedBasket {
         lines: vec![
             saved_line(2, 1, "35", 480),
@@ -446,7 +446,7 @@ fn a_stock_that_returns_makes_no_purchase_of_a_removal() {
 }
 
 #[test]
-fn a_click_on_a_button_that_has_gone_does_nothing() {
+fn a_click_on_a_button_that_was_removed_does_nothing() {
     let mut shop = filled();
     shop.press("B b");
     let click = click_on(&mut shop, "Buy y");

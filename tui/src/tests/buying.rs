@@ -97,7 +97,7 @@ fn pasted_text_never_confirms() {
 }
 
 #[test]
-fn keys_do_nothing_while_the_order_is_on_its_way() {
+fn keys_do_nothing_while_the_order_is_pending() {
     let mut shop = Fixture::at_books();
     shop.confirm_order();
     for key in ["y", "Enter", "Tab", "b", "+"] {

@@ -78,7 +78,7 @@ pub(crate) fn receipt_of(order: OrderId, books: &[(u64, u64)], seq: u64) -> Rece
     }
 }
 
-/// An order of several books was refused for these, as numbers, copies left and copies wanted.
+/// The refusal of an order for these books: item numbers, copies left and copies wanted.
 pub(crate) fn too_few(lines: &[(u64, u64, u64)]) -> Error {
     let mut problem = Problem::new(Code::SoldOut, "too few");
     let short = |(item, stock, wanted): &(u64, u64, u64)| ShortLine {
@@ -127,7 +127,7 @@ pub(crate) fn topics() -> Topics {
     Topics { topics: topics.into() }
 }
 
-/// A service after so many requests.
+/// A service with this number of requests.
 pub(crate) fn neighbour(service: ServiceKind, requests: u64) -> Neighbour {
     let activity = Activity {
         uptime_s: 7_500,
@@ -144,7 +144,7 @@ pub(crate) fn neighbour(service: ServiceKind, requests: u64) -> Neighbour {
     }
 }
 
-/// What a front-end says of itself after so many requests, and of its neighbours.
+/// The report of a front-end with this number of requests, and of its neighbors.
 pub(crate) fn readiness(requests: u64, neighbours: impl Into<Vec<Neighbour>>) -> Readiness {
     let own = neighbour(ServiceKind::Frontend, requests);
     Readiness {

@@ -157,7 +157,7 @@ fn letters_are_text_in_a_new_book() {
 }
 
 #[test]
-fn a_withdrawal_is_asked_for_and_the_question_starts_on_cancel() {
+fn a_withdrawal_must_be_confirmed_and_the_confirmation_starts_on_cancel() {
     let mut shop = at_books();
     shop.press("t w");
     shop.assert_shows("left in stock?");
@@ -175,7 +175,7 @@ fn a_withdrawal_is_asked_for_and_the_question_starts_on_cancel() {
 }
 
 #[test]
-fn keys_do_nothing_while_the_change_is_on_its_way_and_a_done_one_closes_the_dialog() {
+fn keys_do_nothing_while_the_change_is_pending_and_its_success_closes_the_dialog() {
     let mut shop = at_books();
     shop.press("t Tab 5 S-Tab y");
     for key in ["y", "Tab", "w", "t", "5"] {
@@ -208,7 +208,7 @@ fn a_refused_change_can_be_corrected_and_gets_another_key() {
 }
 
 #[test]
-fn a_change_of_unknown_outcome_is_asked_for_again_under_its_key() {
+fn a_change_of_unknown_outcome_is_retried_with_its_key() {
     let mut shop = at_books();
     shop.press("t Tab Tab 9 Tab y");
     let action = Change::Price(cost("9"), None)
@@ -226,7 +226,7 @@ fn a_change_of_unknown_outcome_is_asked_for_again_under_its_key() {
 }
 
 #[test]
-fn what_came_of_a_change_is_told_after_the_dialog_was_closed() {
+fn a_notice_reports_the_outcome_of_a_change_after_the_dialog_was_closed() {
     for (outcome, text) in [
         (ChangeOutcome::Done, "Item 1 is saved"),
         (ChangeOutcome::Refused("full".into()), "Item 1 was not changed: full"),
@@ -248,7 +248,7 @@ fn what_came_of_a_change_is_told_after_the_dialog_was_closed() {
 }
 
 #[test]
-fn the_shops_own_texts_are_kept_and_a_number_is_given_once() {
+fn the_shops_own_texts_are_kept_and_an_existing_number_is_refused() {
     let known = book(1, "A\u{1b}", Some("B"), "t", 100, 5);
     let action = Change::Price(cost("2"), None).action(Some(known.clone())).unwrap();
     let BookAction::Set(fields) = action else {

@@ -1,4 +1,4 @@
-//! Books, searches and the connection: what is loaded, kept, and loaded again.
+//! Books, searches and the connection: loading, keeping and refreshing.
 
 use common::client::{ShopEvent, StreamItem};
 use common::wire::{BookPage, Resync, TopicCount, Topics};
@@ -184,7 +184,7 @@ fn a_million_books_are_loaded_page_by_page_as_the_selection_moves_down() {
     shop.assert_shows("20,000+");
 }
 
-/// The number of the listing that asks for a page, and the cursor.
+/// The number of the listing and the cursor of a page request.
 fn take_page_request(shop: &mut Fixture) -> Option<(u64, Option<String>)> {
     let effects = std::mem::take(&mut shop.effects);
     effects.into_iter().find_map(|effect| match effect {

@@ -86,7 +86,7 @@ fn b_opens_the_dialog_for_the_same_book_and_copies() {
 }
 
 #[test]
-fn a_book_that_is_in_no_list_is_asked_for_before_it_is_bought_again() {
+fn an_unlisted_book_is_requested_before_it_is_bought_again() {
     let mut shop = shop_with_orders(100, 30);
     // Another topic drops the books of this one.
     shop.press("1 Esc Esc Down");

@@ -77,7 +77,7 @@ fn scene((columns, rows): (u16, u16), keys: &str) -> Fixture {
     shop.send(Event::Notice("戰爭 and peace: 👩‍👩‍👧 🇩🇪 é".into()));
     shop.moved(2, 320, -80, 1_290);
     shop.press("Esc");
-    // In a text field every letter is text, and there a key after it is none.
+    // In a text field every letter is text, so later keys would not be commands.
     let (before, typed) = keys.split_once('/').unwrap_or((keys, ""));
     shop.press(before);
     if !typed.is_empty() {
@@ -170,7 +170,7 @@ fn assert_shown(screen: &vt100::Screen, frame: &Buffer, keys: &str) -> usize {
 
 type CellStyle = (vt100::Color, vt100::Color, [bool; 5]);
 
-/// The style as it can be seen: a blank has no letter that could be coloured, bold, dim or italic.
+/// The visible style: a blank has no letter that could be colored, bold, dim or italic.
 fn visible((fg, bg, [bold, dim, italic, underlined, reversed]): CellStyle, is_blank: bool) -> CellStyle {
     match is_blank {
         true => (vt100::Color::Default, bg, [false, false, false, underlined, reversed]),
@@ -198,7 +198,7 @@ fn style(cell: &Cell) -> CellStyle {
     )
 }
 
-/// The sixteen colours in the order of their numbers.
+/// The sixteen colors in the order of their numbers.
 fn color(color: Color) -> vt100::Color {
     const SIXTEEN: [Color; 16] = [
         Color::Black,

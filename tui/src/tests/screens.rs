@@ -1,4 +1,4 @@
-//! What every screen looks like, in three sizes, with its styles beside the text.
+//! Snapshots of every screen in three sizes, with a map of the styles.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const SIZES: [(u16, u16); 3] = [(60, 20), (100, 30), (160, 45)];
 
 fn snapshot(name: &str, shop: &mut Fixture) {
     let (columns, rows) = shop.app.size;
-    // Twice: the second frame knows where the first one scrolled to.
+    // Twice: the second frame uses the scroll position of the first one.
     shop.draw();
     let buffer = shop.draw();
     let both = format!("{}\n{}", text(&buffer), styles(&buffer));
@@ -163,7 +163,7 @@ fn services() {
     });
 }
 
-/// A front-end and its two neighbours after so many requests.
+/// The report of a front-end and its two neighbors, each with this number of requests.
 fn all_services(requests: u64) -> Readiness {
     let neighbours = [(ServiceKind::Catalog, 77), (ServiceKind::Order, 953)];
     readiness(
@@ -214,7 +214,7 @@ fn buying() {
     });
 }
 
-/// Puts books of three topics into the basket; one of them is short, and the price of another one has changed.
+/// Adds books of three topics to the basket; one of them is short, and the price of another one has changed.
 fn fill_basket(shop: &mut Fixture) {
     shop.press("Enter a a Down a Esc Esc Down Down");
     shop.answer_requests();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 
-/// The longest wait; a passing test never needs it.
+/// Timeout of a failing test.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) struct SecondProcess {
@@ -14,12 +14,12 @@ pub(crate) struct SecondProcess {
     pub(crate) keys: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
     pub(crate) terminal: vt100::Parser,
-    /// Everything that it wrote.
+    /// The output so far.
     pub(crate) written: Vec<u8>,
 }
 
 impl SecondProcess {
-    /// Runs this test with a variable set, by which it knows that it is the second process.
+    /// Runs this test in a second process, which a variable identifies.
     pub(crate) fn run(test: &str, (variable, value): (&str, &str), (columns, rows): (u16, u16)) -> Self {
         let size = PtySize {
             rows,

@@ -1,4 +1,4 @@
-//! A number is never cut: in every table of every screen, at every width, each number shown is one that there is.
+//! Numbers are never truncated: in every table of every screen, at every width, each visible number is a complete one.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ use crate::ui::autopilot::tests::SnapshotView;
 const WIDE: u16 = 900;
 const ROWS: u16 = 40;
 
-/// The runs of digits, commas and points that stand alone: not those of an id, a date or a word.
+/// The standalone runs of digits, commas and points, without those in an id, a date or a word.
 fn numbers(screen: &str) -> HashSet<String> {
     let is_part = |c: char| c.is_ascii_digit() || c == ',' || c == '.';
     let mut numbers = HashSet::new();
@@ -43,7 +43,7 @@ fn numbers(screen: &str) -> HashSet<String> {
     numbers
 }
 
-/// Fails if a screen shows another number than in the widest frame, or not one of those that stay.
+/// Fails if a screen shows a number that is not in the widest frame, or lacks one that is never dropped.
 fn assert_no_number_is_cut(name: &str, open: impl Fn(u16) -> Fixture, stay: &[&str]) {
     let screen = |width: u16| {
         let mut shop = open(width);

@@ -239,7 +239,7 @@ fn an_interrupted_run_prints_its_summary() {
 #[test]
 fn without_an_address_a_run_has_a_store_of_its_own_that_is_removed() {
     let home = Home::new();
-    // The address in the configuration file is that of a shop where nothing may be bought unasked.
+    // The autopilot must not buy at the address of the configuration file.
     home.configure("url = \"http://127.0.0.1:9\"");
     let temporary = tempfile::tempdir().unwrap();
     let mut command = home.command("autopilot --headless --json --requests 50");
@@ -283,7 +283,7 @@ fn in_an_open_loop_operations_that_were_due_and_never_begun_count() {
     assert_eq!(exit, 0);
     let schedule = &report["schedule"];
     let number = |name: &str| schedule[name].as_u64().unwrap();
-    // One more or less, because the last one is due at the end.
+    // The count may differ by one, because the last operation is due at the end.
     assert!((195..=215).contains(&number("due")), "{schedule}");
     assert_eq!(number("begun") + number("not_begun"), number("due"));
     assert!(
@@ -302,7 +302,7 @@ fn a_store_that_stops_makes_an_open_loop_slower_in_every_form_of_the_report() {
     let folder = tempfile::tempdir().unwrap();
     let services = Process::start(&mut serve_all(&folder.path().join("shop"), "127.0.0.1:0"), 3).unwrap();
     let run = |pause: bool| {
-        // A file of its own: the lines of an earlier run would end the waits.
+        // A new file, because lines of an earlier run would end the waits.
         let csv = folder.path().join(format!("series-{pause}.csv"));
         let program = spawn(&format!(
             "--url {} autopilot --headless --seed 1 --rate 100 --shoppers 4 --duration 3s --mix 0:0:1 --csv {}",
@@ -352,7 +352,7 @@ fn a_run_whose_terminal_is_closed_writes_its_reports() {
             html.display()
         ));
         wait_for_lines(&csv, 2);
-        // Nothing reads its output any more, as when the terminal is closed.
+        // The reader of its output is closed, as with the terminal.
         drop((program.stdout.take(), program.stderr.take()));
         kill_process(Pid::from_child(&program), signal).unwrap();
         assert_eq!(program.wait().unwrap().code(), Some(code));
@@ -380,7 +380,7 @@ fn a_report_that_cannot_be_printed_or_written_does_not_take_the_other_one_with_i
     assert!(out.contains("20 requests in"), "{out}");
 }
 
-/// Waits until a file that grows has that many lines.
+/// Waits until a growing file has `lines` lines.
 fn wait_for_lines(path: &Path, lines: usize) {
     let start = Instant::now();
     while std::fs::read_to_string(path).unwrap_or_default().lines().count() < lines {

@@ -39,7 +39,7 @@ fn a_basket_survives_a_kill_and_is_bought_as_one_order() {
     screen.wait_for_text("basket 3 · 100.00");
     screen.press("B");
     screen.wait_for_text("2 books");
-    // What happens elsewhere is marked as it happens.
+    // Sales by others mark the line at once.
     run(&home, "restock 2 --to 0");
     screen.wait_for_text("none left");
     screen.open_dialog("b");

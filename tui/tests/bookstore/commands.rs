@@ -146,7 +146,7 @@ fn a_lost_answer_makes_the_order_be_sent_again_with_the_same_key() {
         1 => Reply::Body(500, problem(500, "internal")),
         2 => Reply::Body(502, "<html>".to_owned()),
         3 => Reply::Body(504, problem(504, "deadline-exceeded")),
-        // An answer that changed nothing says nothing about the earlier attempts.
+        // An answer that changed nothing does not decide the earlier attempts.
         4 => Reply::Body(503, problem(503, "unavailable")),
         _ => Reply::Body(200, receipt()),
     });
@@ -198,7 +198,7 @@ fn an_order_with_an_unknown_outcome_is_named() {
 
 #[test]
 fn a_silent_shop_is_left_soon_after_the_order_s_time_is_over() {
-    // It accepts connections and answers nothing.
+    // It accepts connections and sends no answer.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let started = Instant::now();
@@ -395,7 +395,7 @@ fn watch_prints_events_resumes_after_a_lost_connection_and_exits_by_the_signal_t
     assert_eq!(resumed, ["7", "10"]);
 }
 
-/// Runs a command until its first request, which is never answered, and ends it by a signal.
+/// Runs a command until its first request, which gets no answer, and ends the command by a signal.
 fn interrupt(arguments: &str, signal: Signal) -> (i32, String, String) {
     let (received, first_request) = std::sync::mpsc::channel();
     let store = FrontEnd::new(move |_, _| {

@@ -13,7 +13,7 @@ use testing::{Process, ReservedAddress, eventually};
 use crate::front_end::{exit_and_output, serve_all, spawn};
 
 const ANY_PORT: &str = "127.0.0.1:0";
-/// Enough shoppers and requests to meet each bug.
+/// Enough shoppers and requests to trigger each bug.
 const RUN: &str = "--requests 3000 --mix 1:1:2 --restock 10";
 
 /// Starts a shop with that seeded bug, over a store in that folder.
@@ -40,14 +40,14 @@ fn wait_for_audit(run: Child) -> (i32, Value) {
     (exit, report["audit"].clone())
 }
 
-/// Expects the audit to report a violation of one of those checks, and returns what it says.
+/// Expects the audit to report a violation of one of those checks; returns its message.
 fn assert_caught(bug: &str, (exit, audit): (i32, Value), checks: &[&str]) -> String {
     let verdict = audit["verdict"].as_str();
     assert_eq!((exit, verdict), (4, Some("violated")), "{bug}: {audit:#}");
     let mut violations = audit["violations"].as_array().unwrap().iter();
     let found = violations.find(|found| checks.iter().any(|check| found["check"] == *check));
     let found = found.unwrap_or_else(|| panic!("{bug}: {audit:#}"));
-    // Shown with --nocapture: what an engineer would read.
+    // Printed with --nocapture.
     eprintln!("{bug}: {found:#}");
     found["detail"].as_str().unwrap().to_owned()
 }

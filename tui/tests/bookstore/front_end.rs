@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Long enough for a loaded machine; a test that waits this long has failed.
+/// Timeout of a failing test, long enough for a loaded machine.
 pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A recorded request.

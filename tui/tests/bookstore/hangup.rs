@@ -13,7 +13,7 @@ const HUNG_UP: u32 = 129;
 /// 128 + SIGTERM.
 const TERMINATED: u32 = 143;
 
-/// How the terminal goes away.
+/// How the terminal disappears.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
     /// It is closed; the system sends SIGHUP.
@@ -158,7 +158,7 @@ fn a_hang_up_of_a_command_closes_its_store_in_order() {
         let mut screen = Screen::run(&home, DEFAULT_SIZE, shell);
         screen.wait_for_text("opened the store");
         screen.signal(Signal::HUP);
-        // A program that ignores the signal ends by another one.
+        // A program that ignores SIGHUP ends by another signal.
         if ignored {
             screen.signal(Signal::TERM);
         }

@@ -1,4 +1,4 @@
-//! Shops that open slowly or cannot be reached, and the order that is on disk before its request leaves.
+//! Shops that open slowly or cannot be reached, and the order that is on disk before its request is sent.
 
 use serde_json::json;
 

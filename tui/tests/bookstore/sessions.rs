@@ -174,7 +174,7 @@ fn the_shop_reconnects_to_a_restarted_server() {
     screen.wait_for_text("RPCs for Dummies");
     assert!(services.stop().success());
     screen.wait_for_text("◐ reconnecting");
-    // The screen keeps the data meanwhile.
+    // The screen keeps the data during the outage.
     screen.wait_for_text("RPCs for Dummies");
     let _services = open();
     screen.press("R");

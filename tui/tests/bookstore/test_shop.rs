@@ -1,4 +1,4 @@
-//! A shop in memory that misbehaves as the test wants.
+//! A shop in memory with configurable faults.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::front_end::{FrontEnd, Reply, Request};
 
-/// How the shop misbehaves.
+/// The fault of the shop.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Fault {
     None,
@@ -69,7 +69,7 @@ impl Shop {
         }
     }
 
-    /// Sets the stock of a book, as if it had been so from the beginning.
+    /// Sets the initial stock of a book.
     pub(crate) fn set_stock(&mut self, item: usize, stock: i64) {
         self.stock[item - 1] = stock;
         let set = &mut self.entries[item - 1];

@@ -1,4 +1,4 @@
-//! Programs that share the user's own store: when the one that has it open ends, another one opens it and goes on.
+//! Programs that share the local store: when the program that has it open ends, another one opens it and continues.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use crate::front_end::{WAIT_TIMEOUT, exit_and_output};
 use crate::screen::{Home, Screen};
 use crate::sessions::{open_local, stock};
 
-/// How the first program leaves.
+/// How the first program ends.
 #[derive(Debug, Clone, Copy)]
 enum Leave {
     Quit,
