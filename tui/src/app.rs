@@ -1,17 +1,17 @@
-//! The shop's state and how it changes. [`update`] is pure: no clock, no input, no output. What happened arrives as a
-//! message; what the program must do next leaves as effects.
+//! The shop's state and how it changes. [`update`] is pure, without clock, input or output: it takes a message and returns
+//! effects.
 
 pub(crate) mod autopilot;
 mod availability;
 pub(crate) mod basket;
 mod basket_overlay;
 mod books;
+mod buy_dialog;
 mod buying;
 pub(crate) mod change_dialog;
 mod changing;
 mod commands;
 mod connection;
-mod dialog;
 mod events;
 mod fetch;
 mod filter;
@@ -43,9 +43,9 @@ mod text_input;
 mod whole_shop;
 
 pub(crate) use autopilot::RunStatus;
+pub(crate) use buy_dialog::{BuyDialog, BuyField, Copies, Goods};
 pub(crate) use change_dialog::{Change, ChangeDialog, ChangeField, ChangeOutcome, ChangeStep, SentChange};
 pub(crate) use connection::{Chip, StreamState};
-pub(crate) use dialog::{BuyDialog, Copies, DialogField, Goods};
 pub(crate) use hints::Hint;
 pub(crate) use layout::{Breakpoint, FrameLayout, ScrolledText, Target};
 pub(crate) use listing::Listing;
@@ -54,7 +54,7 @@ pub(crate) use orders::{OrderColumn, OrderState, Purchase};
 pub(crate) use overlay::{Overlay, Picker};
 pub(crate) use remote_data::{LoadState, RemoteData, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME};
 pub(crate) use run_dialog::{RunDialog, RunField};
-pub(crate) use services::{Service, ServiceState};
+pub(crate) use services::{ServiceReport, ServiceState};
 pub(crate) use shop::{Column, Focus};
 pub(crate) use state::App;
 
@@ -66,13 +66,13 @@ use crate::message::{Event, Message};
 /// Applies a message: changes the state and returns what the program must do next.
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Effect> {
     let mut effects = apply(app, message);
-    effects.extend(app.settle_basket());
+    effects.extend(app.finish_checkout());
     effects
 }
 
 fn apply(app: &mut App, message: Message) -> Vec<Effect> {
     app.now = message.now;
-    // Drawing changes nothing on the screen; an event of the stream says itself whether it does.
+    // A drawn frame changes nothing on the screen; `handle_stream` decides for events of the stream.
     app.dirty |= !matches!(message.event, Event::FrameDrawn(_) | Event::Stream(_));
     let elapsed = app.now.elapsed;
     match message.event {

@@ -1,5 +1,5 @@
-//! The basket of one store, as a file in the user's data folder: `baskets/STORE.json`. A write replaces the whole file at
-//! once, and is refused if another program has changed the file since this one read it.
+//! The basket of one store, as a file in the user's data folder: `baskets/STORE.json`. A write replaces the file atomically,
+//! and is refused if another program has changed the file since this program read it.
 //!
 //! Calls block; run them on a blocking thread.
 
@@ -12,17 +12,17 @@ use std::sync::{Mutex, PoisonError};
 use common::{Cost, Deadline, ItemNumber, OrderId, Quantity, Stock, StoreId, limits};
 use serde::{Deserialize, Serialize};
 
-/// The version of the file's form; a newer file is left as it is.
+/// Version of the file format; a file with a newer version is not changed.
 const FORMAT: u32 = 1;
-/// The largest file that is read: twenty lines with the longest titles are smaller.
+/// Largest file that is read; twenty lines with the longest titles are smaller.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
-/// What the file keeps.
+/// The contents of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SavedBasket {
-    /// In the order in which they were put in, each of another book.
+    /// One line for each book, in the order of adding.
     pub(crate) lines: Vec<BasketLine>,
-    /// The order that buys the basket, until it is decided.
+    /// The pending order that buys the basket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) checkout: Option<Checkout>,
 }
@@ -32,13 +32,13 @@ pub(crate) struct SavedBasket {
 pub(crate) struct BasketLine {
     pub(crate) item: ItemNumber,
     pub(crate) quantity: Quantity,
-    /// The title when it was put in; `None` until the book is known.
+    /// The title when the line was added; `None` until the book is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) title: Option<String>,
-    /// The cost of one copy when it was put in.
+    /// The cost of one copy when the line was added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cost: Option<Cost>,
-    /// The stock when it was put in.
+    /// The stock when the line was added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stock: Option<Stock>,
 }
@@ -46,7 +46,7 @@ pub(crate) struct BasketLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Checkout {
     pub(crate) order: OrderId,
-    /// An order that is not on record after this time was never sent.
+    /// An order without a record after this time was never sent.
     pub(crate) deadline: Deadline,
 }
 
@@ -57,9 +57,9 @@ struct Contents {
     basket: SavedBasket,
 }
 
-/// The beginning of every format.
+/// The field that all versions of the format have.
 #[derive(Deserialize)]
-struct Head {
+struct FormatHeader {
     format: u32,
 }
 
@@ -67,9 +67,9 @@ struct Head {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BasketChange {
     pub(crate) basket: SavedBasket,
-    /// Numbers the changes; an older one never replaces a newer one.
+    /// Number of the change; an older change never replaces a newer one.
     pub(crate) revision: u64,
-    /// The reading on which the change is based.
+    /// Number of the read on which the change is based.
     pub(crate) generation: u64,
 }
 
@@ -92,55 +92,55 @@ pub(crate) enum Error {
 #[derive(Debug)]
 pub(crate) struct BasketFile {
     path: PathBuf,
-    disk: Mutex<Disk>,
+    last_seen: Mutex<LastSeen>,
 }
 
-/// The file as this program has read or written it last.
+/// The file as this program last read or wrote it.
 #[derive(Debug, Default)]
-struct Disk {
-    /// How often it was read; 0 before the first time.
+struct LastSeen {
+    /// Number of reads.
     generation: u64,
     revision: u64,
-    /// `None` if there was none.
-    stamp: Option<Stamp>,
+    /// `None` if there was no file.
+    version: Option<FileVersion>,
 }
 
-/// Tells versions of the file apart, each of which is a file of its own: inode, size, and seconds and nanoseconds of the time.
-type Stamp = (u64, u64, i64, i64);
+/// Identifies a version of the file: inode, size, and seconds and nanoseconds of the modification time.
+type FileVersion = (u64, u64, i64, i64);
 
 impl BasketFile {
-    /// The file of a store in a data folder; it is not opened yet.
+    /// The file of a store in a data folder, without opening it.
     pub(crate) fn new(data_folder: &Path, store: StoreId) -> Self {
         Self {
             path: data_folder.join("baskets").join(format!("{store}.json")),
-            disk: Mutex::default(),
+            last_seen: Mutex::default(),
         }
     }
 
-    /// The number of this reading and the basket; `None` if the file has not changed since the last one. Without a file the
+    /// Reads the file; returns the number of this read and the basket, or `None` if the file is unchanged. Without a file the
     /// basket is empty; a damaged file is moved aside.
     pub(crate) fn read(&self) -> Option<(u64, Result<SavedBasket, Error>)> {
-        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = stamp(&self.path);
-        if disk.generation > 0 && stamp == disk.stamp {
+        let mut last_seen = self.last_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = version(&self.path);
+        if last_seen.generation > 0 && version == last_seen.version {
             return None;
         }
-        let read = match stamp {
+        let read = match version {
             Some(_) => self.parse(),
             None => Ok(SavedBasket::default()),
         };
-        disk.generation += 1;
-        // What cannot be read now may be readable later.
-        disk.stamp = stamp.filter(|_| read.is_ok());
-        Some((disk.generation, read))
+        last_seen.generation += 1;
+        // A file that cannot be read now may be readable later.
+        last_seen.version = version.filter(|_| read.is_ok());
+        Some((last_seen.generation, read))
     }
 
     fn parse(&self) -> Result<SavedBasket, Error> {
         let text = read_file(&self.path).map_err(error("read", &self.path))?;
         match parse(&text) {
             Ok(basket) => Ok(basket),
-            Err(Unreadable::Newer) => Err(Error::Newer(self.path.clone())),
-            Err(Unreadable::Damaged) => {
+            Err(ParseError::Newer) => Err(Error::Newer(self.path.clone())),
+            Err(ParseError::Damaged) => {
                 let aside = self.path.with_extension("json.damaged");
                 fs::rename(&self.path, &aside).map_err(error("rename", &self.path))?;
                 Err(Error::Damaged(aside))
@@ -148,16 +148,16 @@ impl BasketFile {
         }
     }
 
-    /// Replaces the file; durable on return. A change that is older than one that was written is ignored.
+    /// Replaces the file; durable on return. Ignores a change older than the last written one.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if another program has changed the file since the reading on which the change is based.
+    /// [`Error::Conflict`] if another program has changed the file since the read on which the change is based.
     pub(crate) fn write(&self, change: &BasketChange) -> Result<(), Error> {
-        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
-        if change.generation != disk.generation {
+        let mut last_seen = self.last_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if change.generation != last_seen.generation {
             return Err(Error::Conflict);
         }
-        if change.revision <= disk.revision {
+        if change.revision <= last_seen.revision {
             return Ok(());
         }
         let folder = self.path.parent().unwrap_or(&self.path);
@@ -165,14 +165,14 @@ impl BasketFile {
         let folder_file = File::open(folder).map_err(error("open", folder))?;
         // Released when the folder is closed.
         folder_file.lock().map_err(error("lock", folder))?;
-        if stamp(&self.path) != disk.stamp {
+        if version(&self.path) != last_seen.version {
             return Err(Error::Conflict);
         }
         let part = self.path.with_extension("json.part");
         let written = write_file(&part, &change.basket).and_then(|()| fs::rename(&part, &self.path));
         written.map_err(error("write", &self.path))?;
         folder_file.sync_all().map_err(error("sync", folder))?;
-        (disk.stamp, disk.revision) = (stamp(&self.path), change.revision);
+        (last_seen.version, last_seen.revision) = (version(&self.path), change.revision);
         Ok(())
     }
 }
@@ -185,24 +185,24 @@ impl SavedBasket {
     }
 }
 
-/// Why a text is not a basket.
+/// Why a text cannot be parsed as a basket.
 #[derive(Debug)]
-pub(crate) enum Unreadable {
+pub(crate) enum ParseError {
     Newer,
     Damaged,
 }
 
-/// The basket that a file's text describes.
-pub(crate) fn parse(text: &[u8]) -> Result<SavedBasket, Unreadable> {
-    if serde_json::from_slice(text).is_ok_and(|Head { format }| format > FORMAT) {
-        return Err(Unreadable::Newer);
+/// Parses the text of a basket's file.
+pub(crate) fn parse(text: &[u8]) -> Result<SavedBasket, ParseError> {
+    if serde_json::from_slice(text).is_ok_and(|FormatHeader { format }| format > FORMAT) {
+        return Err(ParseError::Newer);
     }
-    let contents: Contents = serde_json::from_slice(text).map_err(|_| Unreadable::Damaged)?;
+    let contents: Contents = serde_json::from_slice(text).map_err(|_| ParseError::Damaged)?;
     let is_valid = contents.basket.is_valid();
-    is_valid.then_some(contents.basket).ok_or(Unreadable::Damaged)
+    is_valid.then_some(contents.basket).ok_or(ParseError::Damaged)
 }
 
-/// The text of its file.
+/// The text of a basket's file.
 pub(crate) fn to_text(basket: &SavedBasket) -> serde_json::Result<Vec<u8>> {
     let contents = Contents {
         format: FORMAT,
@@ -230,7 +230,7 @@ fn write_file(path: &Path, basket: &SavedBasket) -> io::Result<()> {
     file.sync_all()
 }
 
-fn stamp(path: &Path) -> Option<Stamp> {
+fn version(path: &Path) -> Option<FileVersion> {
     let file = fs::metadata(path).ok()?;
     Some((file.ino(), file.len(), file.mtime(), file.mtime_nsec()))
 }

@@ -74,8 +74,8 @@ pub(crate) struct ShopArgs {
 }
 
 impl ShopArgs {
-    /// The address from the flag, the variable or the configuration file. An empty flag or variable is set: it selects the
-    /// user's own store.
+    /// The address from the flag, the variable or the configuration file. An empty flag or variable overrides the file and
+    /// selects the local store.
     pub(crate) fn url(&self) -> Option<&str> {
         let url = self.url.as_deref().or(self.configured_url.as_deref());
         url.filter(|url| !url.trim().is_empty())
@@ -86,7 +86,7 @@ impl ShopArgs {
         self.url.as_deref().filter(|url| !url.trim().is_empty())
     }
 
-    /// The same for the user's own store.
+    /// These arguments without an address, for the local store.
     pub(crate) fn without_url(&self) -> Self {
         Self {
             url: None,
@@ -95,7 +95,7 @@ impl ShopArgs {
         }
     }
 
-    /// The file with the authorities that an `https://` address is checked against; `None` for the system's.
+    /// The file of certificate authorities for an `https://` address; `None` for those of the system.
     pub(crate) fn ca(&self) -> Option<&Path> {
         self.ca.as_deref()
     }
@@ -107,13 +107,13 @@ impl ShopArgs {
 }
 
 impl Cli {
-    /// Fills in from the configuration file what neither a flag nor a variable sets.
+    /// Applies the configuration file where neither a flag nor a variable is set.
     pub(crate) fn apply(&mut self, config: Config) {
         self.shop.configured_url.clone_from(&config.url);
         self.config = config;
     }
 
-    /// The options of the screen, of which those after the subcommand override those before it.
+    /// The options of the screen; those after the subcommand override those before it.
     pub(crate) fn display(&self, after: Option<&DisplayArgs>, environment: &Environment) -> Display {
         Display::new(&self.display, after, &self.config, environment)
     }
@@ -158,7 +158,7 @@ pub(crate) enum OnlineCommand {
     },
 }
 
-/// What customers do: also what the shop over SSH offers.
+/// The commands of customers, also offered over SSH.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum CustomerCommand {
     /// List the topics

@@ -1,46 +1,46 @@
-//! The widths of a table's columns, on screens and in the output of commands. A number, a state or a key is never cut: where
-//! the columns do not fit, texts shrink, then the least useful column goes.
+//! The widths of a table's columns, on screens and in the output of commands. Numbers, states and keys are never truncated: if
+//! the columns do not fit, texts shrink, then the least useful column is dropped.
 
-/// What may happen to a column where there is no room for it. Of columns with a rank, the highest rank goes first.
+/// How a column gives up room if the table does not fit. Of ranked columns, the highest rank is dropped first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// It stays, and stays whole: amounts, quantities and states.
-    Keep,
-    /// It stays whole as long as every column that must stay has room.
-    Key,
-    /// It stays whole, or goes.
-    Whole { rank: u8 },
-    /// It shrinks to `min` cells; then columns with a rank go, this one among them; then it shrinks on.
-    Text { min: usize, rank: u8 },
+pub(crate) enum Shrinking {
+    /// Always shown in full: amounts, quantities and states.
+    Never,
+    /// Shown in full, or dropped after all texts have shrunk to nothing.
+    DropLast,
+    /// Shown in full, or dropped.
+    Drop { rank: u8 },
+    /// 1. shrinks to `min`; 2. ranked columns are dropped; 3. shrinks further.
+    Truncate { min: usize, rank: u8 },
 }
 
-/// The rank of a text that stays as long as a cell of it has room.
-pub(crate) const STAYS: u8 = 0;
+/// The rank of a text that is never dropped, only shrunk.
+pub(crate) const NOT_DROPPED: u8 = 0;
 
-impl Need {
+impl Shrinking {
     fn rank(self) -> u8 {
         match self {
-            Self::Keep | Self::Key => STAYS,
-            Self::Whole { rank } | Self::Text { rank, .. } => rank,
+            Self::Never | Self::DropLast => NOT_DROPPED,
+            Self::Drop { rank } | Self::Truncate { rank, .. } => rank,
         }
     }
 
-    /// The fewest cells of a column whose cells want `wanted`.
+    /// The least width of a column whose full width is `wanted`.
     fn least(self, wanted: usize) -> usize {
         match self {
-            Self::Text { min, .. } => wanted.min(min),
-            Self::Keep | Self::Key | Self::Whole { .. } => wanted,
+            Self::Truncate { min, .. } => wanted.min(min),
+            Self::Never | Self::DropLast | Self::Drop { .. } => wanted,
         }
     }
 }
 
-/// Columns that want the cells of their widest text.
+/// The columns with the widths of their widest cells.
 pub(crate) fn wanted<'a, C: 'a, const N: usize>(
-    needs: [Need; N],
+    shrinking: [Shrinking; N],
     rows: impl Iterator<Item = &'a [C; N]>,
     width: impl Fn(&C) -> usize,
-) -> [(Need, usize); N] {
-    let mut columns = needs.map(|need| (need, 0));
+) -> [(Shrinking, usize); N] {
+    let mut columns = shrinking.map(|shrinking| (shrinking, 0));
     for row in rows {
         for ((_, widest), cell) in columns.iter_mut().zip(row) {
             *widest = width(cell).max(*widest);
@@ -49,58 +49,60 @@ pub(crate) fn wanted<'a, C: 'a, const N: usize>(
     columns
 }
 
-/// The widths of columns that want so many cells, with `gap` blanks between two, in `room` cells. A column of width 0 is left
-/// out, and the gap before it. The sum exceeds `room` only if the columns that must stay do.
-pub(crate) fn fit<const N: usize>(columns: [(Need, usize); N], gap: usize, room: usize) -> [usize; N] {
+/// Fits columns with their full widths into `room` cells, with `gap` blanks between two columns. A column of width 0 is
+/// dropped, with its gap. The sum exceeds `room` only if the [`Shrinking::Never`] columns alone do.
+pub(crate) fn fit<const N: usize>(columns: [(Shrinking, usize); N], gap: usize, room: usize) -> [usize; N] {
     let mut widths = columns.map(|(_, wanted)| wanted);
     let least = |widths: &[usize; N]| {
         let columns = widths.iter().zip(columns);
         total(
-            columns.map(|(width, (need, wanted))| if *width == 0 { 0 } else { need.least(wanted) }),
+            columns.map(|(width, (shrinking, wanted))| if *width == 0 { 0 } else { shrinking.least(wanted) }),
             gap,
         )
     };
     while least(&widths) > room {
         let ranks = columns.iter().zip(&widths).enumerate();
-        let droppable = ranks.filter(|(_, ((need, _), width))| **width > 0 && need.rank() > STAYS);
-        match droppable.max_by_key(|(_, ((need, _), _))| need.rank()) {
+        let droppable = ranks.filter(|(_, ((shrinking, _), width))| **width > 0 && shrinking.rank() > NOT_DROPPED);
+        match droppable.max_by_key(|(_, ((shrinking, _), _))| shrinking.rank()) {
             Some((column, _)) => widths[column] = 0,
             None => break,
         }
     }
-    for least_width in [Need::least, |_: Need, _: usize| 0] {
+    for least_width in [Shrinking::least, |_: Shrinking, _: usize| 0] {
         shrink_texts(&columns, &mut widths, gap, room, least_width);
     }
     if total(widths.into_iter(), gap) > room {
-        for (width, (need, _)) in widths.iter_mut().zip(columns) {
-            *width *= usize::from(need != Need::Key);
+        for (width, (shrinking, _)) in widths.iter_mut().zip(columns) {
+            *width *= usize::from(shrinking != Shrinking::DropLast);
         }
     }
     widths
 }
 
-/// Like [`fit`], and the first text that stays takes what is left, so that the columns after it stand at the right edge.
-pub(crate) fn fill<const N: usize>(mut columns: [(Need, usize); N], gap: usize, room: usize) -> [usize; N] {
+/// Like [`fit`], but the first text that is not dropped takes the remaining room, so that later columns are at the right edge.
+pub(crate) fn fill<const N: usize>(mut columns: [(Shrinking, usize); N], gap: usize, room: usize) -> [usize; N] {
     let left = room.saturating_sub(total(fit(columns, gap, room).into_iter(), gap));
-    let is_open = |(need, _): &&mut (Need, usize)| matches!(need, Need::Text { rank: STAYS, .. });
+    let is_open =
+        |(shrinking, _): &&mut (Shrinking, usize)| matches!(shrinking, Shrinking::Truncate { rank: NOT_DROPPED, .. });
     if let Some((_, wanted)) = columns.iter_mut().find(is_open) {
         *wanted += left;
     }
     fit(columns, gap, room)
 }
 
-/// Takes cells from the widest texts until the columns fit, or each text has its least width.
+/// Shrinks the widest texts until the columns fit, or each text has its least width.
 fn shrink_texts<const N: usize>(
-    columns: &[(Need, usize); N],
+    columns: &[(Shrinking, usize); N],
     widths: &mut [usize; N],
     gap: usize,
     room: usize,
-    least: impl Fn(Need, usize) -> usize,
+    least: impl Fn(Shrinking, usize) -> usize,
 ) {
     while total(widths.iter().copied(), gap) > room {
         let texts = columns.iter().zip(&mut *widths);
-        let shrinkable = texts
-            .filter(|((need, wanted), width)| matches!(need, Need::Text { .. }) && **width > least(*need, *wanted));
+        let shrinkable = texts.filter(|((shrinking, wanted), width)| {
+            matches!(shrinking, Shrinking::Truncate { .. }) && **width > least(*shrinking, *wanted)
+        });
         match shrinkable.max_by_key(|(_, width)| **width) {
             Some((_, width)) => *width -= 1,
             None => return,
@@ -108,7 +110,7 @@ fn shrink_texts<const N: usize>(
     }
 }
 
-/// The cells of a row: its columns, and `gap` blanks between two of them.
+/// The width of a row: its columns, and `gap` blanks between two columns.
 pub(crate) fn total(widths: impl Iterator<Item = usize>, gap: usize) -> usize {
     let (columns, cells) = widths
         .filter(|width| *width > 0)
@@ -120,17 +122,23 @@ pub(crate) fn total(widths: impl Iterator<Item = usize>, gap: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Need::{Keep, Key, Text, Whole};
+    use super::Shrinking::{Drop, DropLast, Never, Truncate};
     use super::*;
 
     #[test]
     fn texts_shrink_then_the_least_useful_column_goes_and_numbers_stay() {
         let columns = [
-            (Key, 13),
-            (Text { min: 10, rank: STAYS }, 40),
-            (Text { min: 8, rank: 2 }, 20),
-            (Whole { rank: 1 }, 10),
-            (Keep, 12),
+            (DropLast, 13),
+            (
+                Truncate {
+                    min: 10,
+                    rank: NOT_DROPPED,
+                },
+                40,
+            ),
+            (Truncate { min: 8, rank: 2 }, 20),
+            (Drop { rank: 1 }, 10),
+            (Never, 12),
         ];
         for (room, widths) in [
             (200, [13, 40, 20, 10, 12]),
@@ -150,7 +158,17 @@ mod tests {
     #[test]
     fn every_width_is_used_and_none_exceeded() {
         for room in 20..200 {
-            let columns = [(Keep, 9), (Text { min: 8, rank: STAYS }, 600), (Keep, 6)];
+            let columns = [
+                (Never, 9),
+                (
+                    Truncate {
+                        min: 8,
+                        rank: NOT_DROPPED,
+                    },
+                    600,
+                ),
+                (Never, 6),
+            ];
             let widths = fit(columns, 2, room);
             assert_eq!(total(widths.into_iter(), 2), room);
         }

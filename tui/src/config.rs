@@ -87,7 +87,7 @@ pub(crate) fn parse(text: &str) -> Result<Config, String> {
         };
         bindings.push((at, (command, chords.into_inner().0)));
     }
-    // In file order, so that the error shows the later of two bindings that conflict.
+    // In file order, so that the error shows the later of two conflicting bindings.
     bindings.sort_by_key(|(at, _)| *at);
     let (positions, bindings): (Vec<_>, Vec<_>) = bindings.into_iter().unzip();
     for (end, at) in (1..).zip(positions) {
@@ -107,7 +107,7 @@ fn unknown(name: &str) -> String {
     why
 }
 
-/// The error at a byte offset of the text, with its line and column. The parser's own columns go on beyond the end of a line.
+/// The error at a byte offset of the text, with its line and column. The parser's own columns can exceed the length of a line.
 fn error_at(text: &str, at: usize, why: &str) -> String {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() + 1;

@@ -1,7 +1,7 @@
-//! Connects to the shop that the command line names, to the shop over the user's own store, or to one over a store that is
-//! thrown away.
+//! Connects to the shop at an address, to the shop over the local store, or to a shop over a temporary store. The local store
+//! is the user's own store on this machine.
 
-mod own_store;
+mod local_store;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use common::client::{self, HttpClient, Response, ServiceEndpoint, SetupError, Sh
 use common::wire::Topics;
 use tokio::sync::watch;
 
-pub(crate) use own_store::OwnStore;
+pub(crate) use local_store::LocalStore;
 
 use crate::cli::ShopArgs;
 
-/// How often a read that found no shop is repeated after the user's own store was found elsewhere.
+/// Most repetitions of a read after the local store has moved to another process.
 const MOVES_MAX: u32 = 3;
 
 /// Why there is no connection to a shop.
@@ -33,7 +33,7 @@ pub(crate) enum Error {
     /// The local store does not open.
     #[error(transparent)]
     Store(#[from] service::Error),
-    /// Another program holds the lock and has not published its address.
+    /// Another program holds the store's lock and has not published its address.
     #[error("{locked}; it does not publish its address, so name it with --url")]
     NoAddress { locked: store::Error },
     /// The address does not answer as a front-end does.
@@ -43,15 +43,15 @@ pub(crate) enum Error {
     NotAuthorized(&'static str),
 }
 
-/// A client of a shop, together with the user's own store if it is the shop's.
+/// A client of a shop, with the local store if the shop runs over it.
 #[derive(Debug, Clone)]
 pub(crate) struct ShopConnection {
     pub(crate) shop: ShopClient,
-    /// What the header shows: the address, or the store that was found without one.
+    /// The name in the header: the address, or the URL of the local store.
     pub(crate) name: String,
-    /// Which store was chosen, if the command line names none.
+    /// A message that names the store, if the command line gives no address.
     pub(crate) notice: Option<String>,
-    pub(crate) own_store: Option<Arc<OwnStore>>,
+    pub(crate) local_store: Option<Arc<LocalStore>>,
 }
 
 impl ShopConnection {
@@ -61,24 +61,24 @@ impl ShopConnection {
             shop: ShopClient::new(endpoint(url, ca)?, token),
             name: url.to_owned(),
             notice: None,
-            own_store: None,
+            local_store: None,
         })
     }
 
-    /// Receives the reason when the store in this process closes for good.
+    /// Receives the reason when the local store of this process closes permanently.
     pub(crate) fn store_closed(&self) -> Option<watch::Receiver<Option<String>>> {
-        self.own_store.as_ref().map(|own| own.store_closed())
+        self.local_store.as_ref().map(|own| own.store_closed())
     }
 
-    /// Finds the user's own store again after a request failed; see [`OwnStore::find_again`].
+    /// Finds the local store again after a failed request; see [`LocalStore::find_again`].
     pub(crate) async fn find_again(&self) -> Result<Option<String>, Error> {
-        match &self.own_store {
+        match &self.local_store {
             Some(own) => own.find_again().await,
             None => Ok(None),
         }
     }
 
-    /// Sends a request that changes nothing; again if the user's own store was found elsewhere meanwhile.
+    /// Sends a request that changes nothing, and repeats it if the local store has moved to another process.
     pub(crate) async fn read<Sent>(&self, send: impl Fn(ShopClient) -> Sent) -> Result<Response, Error>
     where
         Sent: Future<Output = client::Result>,
@@ -98,7 +98,7 @@ impl ShopConnection {
 
     /// Closes the connection, and stops the services if they run in this process.
     pub(crate) async fn close(self) {
-        if let Some(own) = self.own_store {
+        if let Some(own) = self.local_store {
             own.close().await;
         }
     }
@@ -109,12 +109,12 @@ fn endpoint(url: &str, ca: Option<&Path>) -> Result<ServiceEndpoint, Error> {
     ServiceEndpoint::parse(HttpClient::for_addresses(url, ca)?, url).map_err(Error::Url)
 }
 
-/// Connects to the shop that `args` names; without an address, to the shop over the user's own store.
+/// Connects to the shop at the address in `args`; without an address, to the shop over the local store.
 pub(crate) async fn connect(args: &ShopArgs) -> Result<ShopConnection, Error> {
     match args.url() {
         Some(url) => ShopConnection::new(url, args.token(), args.ca()),
         None => {
-            OwnStore::connect(
+            LocalStore::connect(
                 store::Url::user_default().ok_or(Error::NoFolder)?,
                 args.token(),
                 args.ca(),
@@ -124,17 +124,17 @@ pub(crate) async fn connect(args: &ShopArgs) -> Result<ShopConnection, Error> {
     }
 }
 
-/// Connects a run of the autopilot to the shop that a flag or a variable names, to the user's own store if that is wanted,
-/// or to a store of its own that is thrown away.
-pub(crate) async fn connect_autopilot(args: &ShopArgs, own_store: bool) -> Result<ShopConnection, Error> {
+/// Connects a run of the autopilot to the shop at the address of a flag or a variable, to the local store if `local_store`, or
+/// to a temporary store.
+pub(crate) async fn connect_autopilot(args: &ShopArgs, local_store: bool) -> Result<ShopConnection, Error> {
     match args.named_url() {
         Some(url) => ShopConnection::new(url, args.token(), args.ca()),
-        None if own_store => connect(&args.without_url()).await,
-        None => OwnStore::connect_temporary(args.token()).await,
+        None if local_store => connect(&args.without_url()).await,
+        None => LocalStore::connect_temporary(args.token()).await,
     }
 }
 
-/// Checks that a run of the autopilot can start: the shop answers, and the token is there if the run restocks.
+/// Checks that a run of the autopilot can start: the shop answers, and the token is known if the run restocks.
 pub(crate) async fn check_autopilot(shop: &ShopClient, settings: &Settings) -> Result<(), Error> {
     shop.topics().await?.parse::<Topics>()?;
     if settings.restock.is_some() && !shop.is_shopkeeper() {

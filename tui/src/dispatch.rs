@@ -10,14 +10,14 @@ use crate::commands::{self, Error, Exit, Output, print_error, print_notice};
 use crate::commands::{autopilot, interactive, orders, serve, shopkeeper};
 use crate::config;
 use crate::connect::{self, ShopConnection};
-use crate::journal::Place;
+use crate::journal::JournalLocation;
 use crate::terminal::Signals;
 
 /// Parses the command line and runs it to its end; prints an error to standard error.
 pub fn main() -> ExitCode {
     let mut cli = Cli::parse();
     let command = cli.command.take();
-    // The services of a run with faults are processes of the same environment.
+    // The services of a run with faults inherit the environment, and must not repeat the warnings.
     if !matches!(command, Some(Command::Offline(OfflineCommand::Serve { .. }))) {
         for why in backend::config::unknown_variables() {
             print_notice(&format!("bookstore: warning: {why}"));
@@ -56,7 +56,7 @@ fn run_on_runtime(mut cli: Cli, command: Option<OnlineCommand>) -> Exit {
         }
     };
     let exit = report(runtime.block_on(run(&cli, command)));
-    // Abandoned requests must not delay the end of the process.
+    // Requests without an answer must not delay the end of the process.
     runtime.shutdown_background();
     exit
 }
@@ -64,7 +64,7 @@ fn run_on_runtime(mut cli: Cli, command: Option<OnlineCommand>) -> Exit {
 fn report(result: Result<Exit, Error>) -> Exit {
     match result {
         Ok(exit) => exit,
-        // The reader of the output ended first, as in `bookstore watch | head`.
+        // The reader of the output has ended, as in `bookstore watch | head`.
         Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
             print_error(&error.to_string());
@@ -99,7 +99,7 @@ async fn run(cli: &Cli, command: Option<OnlineCommand>) -> Result<Exit, Error> {
     };
     let connection = tokio::select! {
         connection = connecting => connection?,
-        // A store that is being opened is left as a crash would leave it: the next start recovers it.
+        // Opening is cut off as by a crash; the next start recovers the store.
         signal = signals.next() => return Ok(Exit::of_signal(signal)),
     };
     if let Some(notice) = &connection.notice {
@@ -120,7 +120,7 @@ async fn run_connected(
     match command {
         OnlineCommand::Autopilot(args) => autopilot::run_headless(connection, args, cli, signals).await,
         OnlineCommand::Customer(command) => {
-            commands::run_customers(connection, command, Place::of_user(), &out, signals).await
+            commands::run_customers(connection, command, JournalLocation::of_user(), &out, signals).await
         }
         #[cfg(feature = "sshd")]
         OnlineCommand::Sshd(args) => {

@@ -1,4 +1,4 @@
-//! What the program must do after an update, as plain data. [`crate::runtime`] carries it out.
+//! The effects of an update, as plain data. [`crate::runtime`] performs them.
 
 use common::{ItemNumber, OrderId, StoreId};
 
@@ -37,9 +37,9 @@ pub(crate) enum Effect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Request {
     Topics,
-    /// A page of books. It replaces an older request of the same listing.
+    /// A page of books. Replaces an older request of the same listing.
     Page {
-        /// The number of the listing that asks.
+        /// Number of the listing.
         generation: u64,
         query: Query,
         /// The cursor of the page; `None` for the first one.
@@ -49,14 +49,14 @@ pub(crate) enum Request {
     /// Send an order. It is recorded in the journal first, and not sent if that fails.
     Buy {
         sent: SentOrder,
-        /// Whether it was sent before, and so recorded already.
+        /// Whether the order was sent before, and is already in the journal.
         resend: bool,
-        /// The basket that names the order as the one that buys it. It is written first; the order is not sent if that fails.
+        /// The basket, with this order as its checkout. It is written first; the order is not sent if that fails.
         basket: Option<BasketChange>,
     },
     /// Look up an order; never sends it.
     Order(OrderId),
-    /// Send a shopkeeper's change under its key until it is decided, for a limited time.
+    /// Send a shopkeeper's change with its idempotency key until it is decided, for a limited time.
     Change(SentChange),
     /// The health of the services.
     Health,
@@ -75,12 +75,12 @@ pub(crate) enum ExitReason {
     Completed,
 }
 
-/// What a listing shows. The selected topic, the search and the whole shop load independently.
+/// The query of a listing. The selected topic, the search and the whole shop load independently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Query {
     Topic(String),
-    /// A topic as a part of the whole shop, which a search compares.
+    /// A topic as a part of the whole shop, for the local search.
     WholeTopic(String),
-    /// The books of the whole shop with words that start with these.
+    /// The books with words that begin with these words.
     Search(String),
 }

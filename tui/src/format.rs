@@ -47,8 +47,8 @@ pub(crate) fn copies(number: u32) -> String {
     }
 }
 
-/// The first name and the number of the others, `Middlemarch and 2 more`, in at most `columns` cells: the name is cut, and
-/// the number is whole or left out.
+/// The first name and the number of the others, `Middlemarch and 2 more`, in at most `columns` cells. The name is truncated;
+/// the number is never truncated, but left out.
 pub(crate) fn first_of(names: &[String], columns: usize, ellipsis: &str) -> String {
     let first = names.first().map_or("", String::as_str);
     let more = match names.len() {
@@ -94,17 +94,17 @@ pub(crate) fn latency(micros: u64) -> String {
 
 /// The time of day: `12:00:07`.
 pub(crate) fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
-    local(at, zone).strftime("%H:%M:%S").to_string()
+    in_zone(at, zone).strftime("%H:%M:%S").to_string()
 }
 
 /// Date and time: `2026-01-31 12:00:07`.
 pub(crate) fn date_time(at: Timestamp, zone: &TimeZone) -> String {
-    local(at, zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    in_zone(at, zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// The time of a past event in a column: `12:00:07` today, `01-30 12:00` this year, otherwise `2025-01-30`.
 pub(crate) fn past(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
-    let (at, now) = (local(at, zone), local(now, zone));
+    let (at, now) = (in_zone(at, zone), in_zone(now, zone));
     let format = match (at.date() == now.date(), at.year() == now.year()) {
         (true, _) => "%H:%M:%S",
         (false, true) => "%m-%d %H:%M",
@@ -113,11 +113,11 @@ pub(crate) fn past(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     at.strftime(format).to_string()
 }
 
-fn local(at: Timestamp, zone: &TimeZone) -> DateTime {
+fn in_zone(at: Timestamp, zone: &TimeZone) -> DateTime {
     zone.to_datetime(jiff::Timestamp::from_microsecond(at.as_micros()).unwrap_or_default())
 }
 
-/// How many cells a text takes.
+/// The width of a text, in cells.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
@@ -127,7 +127,7 @@ pub(crate) fn cells(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
 
-/// Cuts a text to at most `columns` cells between graphemes. A text that is cut ends in `ellipsis`, which is one cell wide.
+/// Truncates a text to at most `columns` cells, between graphemes. A truncated text ends in `ellipsis`, one cell wide.
 pub(crate) fn truncate<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
     if text.width() <= columns {
         return Cow::Borrowed(text);
@@ -154,13 +154,13 @@ pub(crate) fn align_left(text: &str, columns: usize, ellipsis: &str) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
-/// Pads a text on the left to `columns` cells. It is not cut: numbers stand on the right.
+/// Pads a text on the left to `columns` cells, without truncation: for numbers.
 pub(crate) fn align_right(text: &str, columns: usize) -> String {
     format!("{}{text}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
-/// Breaks a text between words, and words that are too long, into at most `lines_max` lines of at most `columns` cells.
-/// The last line is truncated if the text is longer.
+/// Wraps a text at words, and breaks words that are too long, into at most `lines_max` lines of at most `columns` cells. The
+/// last line is truncated.
 pub(crate) fn wrap(text: &str, columns: usize, lines_max: usize, ellipsis: &str) -> Vec<String> {
     if columns == 0 || lines_max == 0 || text.trim().is_empty() {
         return Vec::new();

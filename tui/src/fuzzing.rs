@@ -1,4 +1,4 @@
-//! Fuzz targets: what holds for every input of the parsers of this crate. `backend/fuzz` runs them.
+//! Fuzz targets: properties of this crate's parsers for every input. `backend/fuzz` runs them.
 #![expect(clippy::unwrap_used, reason = "a target fails by panicking")]
 
 use common::fuzzing::Target;

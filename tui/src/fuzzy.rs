@@ -1,5 +1,4 @@
-//! Matching of short texts, which are compared as the shop compares them: by words, by the beginnings of words, or by letters
-//! in the same order.
+//! Matching of short texts: by words and word prefixes, like the shop's search, or by letters in the same order (fuzzy).
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -9,22 +8,22 @@ use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization, Patte
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Letters in the same order match only within so many times their number of characters, and [`SPAN_MORE`]; otherwise nearly
-/// every long title matches a short word.
+/// A fuzzy match of `n` letters spans at most `n * SPAN_FACTOR + SPAN_MORE` characters; otherwise a short word would match
+/// nearly every long title.
 const SPAN_FACTOR: usize = 2;
 const SPAN_MORE: usize = 2;
 
-/// A text to search, of fields in the order of their importance.
+/// A text to search, from fields in descending order of importance.
 #[derive(Debug, Clone)]
 pub(crate) struct SearchText {
     /// Each word, folded, with the number of its field.
     words: Vec<(Box<str>, u8)>,
-    /// The first fields, folded, in which letters in the same order match.
+    /// The fields for fuzzy matching, folded.
     letters: Box<str>,
 }
 
 impl SearchText {
-    /// Letters in the same order match in the first `fuzzy` fields.
+    /// Fuzzy matching covers the first `fuzzy` fields.
     pub(crate) fn new(fields: &[&str], fuzzy: usize) -> Self {
         let mut words = Vec::new();
         for (number, field) in (0..).zip(fields) {
@@ -38,16 +37,15 @@ impl SearchText {
     }
 }
 
-/// How well a text matches; the best is the least. First texts in which every word of the pattern is a word or the beginning of
-/// one: those of the first field, whole words before beginnings, then those of the next field, as the shop ranks them. Then
-/// texts with its letters in the same order, the best score first.
+/// The quality of a match; the least is the best. `Words`: every word of the pattern is a word or a word prefix of the text;
+/// twice the number of the field, plus one for a prefix, as the shop ranks. `Letters`: a fuzzy match, by score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
     Words(u8),
     Letters(Reverse<u32>),
 }
 
-/// A pattern that texts are compared with.
+/// Matches texts against a pattern.
 pub(crate) struct Searcher {
     words: Vec<String>,
     atoms: Vec<Atom>,
@@ -76,7 +74,7 @@ impl Searcher {
             .or_else(|| self.rank_of_letters(text))
     }
 
-    /// A word counts with its best match, a text with its worst word.
+    /// The rank of the worst word, each with its best match.
     fn rank_of_words(&self, text: &SearchText) -> Option<u8> {
         let best = |wanted: &String| {
             let matching = text.words.iter().filter(|(word, _)| word.starts_with(wanted.as_str()));
@@ -99,9 +97,9 @@ impl Searcher {
         (!self.atoms.is_empty()).then_some(Rank::Letters(Reverse(score)))
     }
 
-    /// The parts of a text that match, in bytes; empty if it does not match, such as a title if the author does.
+    /// The byte ranges of a text that match; empty if another field of the book matches instead.
     pub(crate) fn highlights(&mut self, text: &str) -> Vec<Range<usize>> {
-        // The folded characters, and the part of the text that each one comes from.
+        // The folded characters, and the byte range from which each one comes.
         let (mut letters, mut parts) = (String::new(), Vec::new());
         for (start, grapheme) in text.grapheme_indices(true) {
             let folded = match grapheme.trim().is_empty() {
@@ -138,7 +136,7 @@ impl Searcher {
     }
 }
 
-/// Where a word of the text is these letters, or begins with them.
+/// The start of the word that is `wanted`, or else of a word that begins with it.
 fn word_start(text: &[char], wanted: &[char]) -> Option<usize> {
     let is_in_word = |index: usize| text.get(index).is_some_and(|c| c.is_alphanumeric());
     let starts = (0..text.len()).filter(|start| {
@@ -148,7 +146,7 @@ fn word_start(text: &[char], wanted: &[char]) -> Option<usize> {
     starts.min_by_key(|start| is_in_word(start + wanted.len()))
 }
 
-/// Whether matched letters are close enough to each other to be meant.
+/// Whether matched letters are close enough to each other; see [`SPAN_FACTOR`].
 fn is_near(indices: &[u32]) -> bool {
     let (first, last) = (indices.iter().min(), indices.iter().max());
     let span = last.zip(first).map_or(0, |(last, first)| last - first + 1);

@@ -18,7 +18,7 @@ pub(crate) struct KeyEvent {
     pub(crate) key: Key,
     pub(crate) ctrl: bool,
     pub(crate) alt: bool,
-    /// Whether the terminal reports that the key is held down. Most terminals never do.
+    /// Whether the terminal reports a key repeat. Most terminals never do.
     pub(crate) repeat: bool,
 }
 

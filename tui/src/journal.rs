@@ -1,10 +1,10 @@
-//! The journal of this user's orders: one JSON record per line, appended and synced. An order is recorded before its
-//! request is sent, so that a crash does not lose it. All programs of a user share one journal.
+//! The journal of this user's orders: one JSON record per line, appended and synced. An order is recorded before its request is
+//! sent, so that a crash does not lose the order. All programs of a user share one journal.
 //!
 //! Calls block; run them on a blocking thread.
 
 mod record;
-mod replay;
+mod recorded_order;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -16,9 +16,9 @@ use etcetera::BaseStrategy as _;
 use tokio::sync::watch;
 
 pub(crate) use record::{NotSold, NotSoldReason, Record, SentLine, SentOrder};
-pub(crate) use replay::{Outcome, RecordedOrder, replay};
+pub(crate) use recorded_order::{Outcome, RecordedOrder, recorded_orders};
 
-/// How much of the end of a journal is read, in bytes; older orders stay in the file.
+/// Longest tail of a journal that is read, in bytes; older orders stay in the file.
 const READ_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,18 +43,17 @@ pub(crate) fn data_folder() -> Option<PathBuf> {
     Some(folders.data_dir().join("bookstore"))
 }
 
-/// Where orders are recorded.
+/// The location of a journal.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
-    /// The data folder.
+pub(crate) struct JournalLocation {
     pub(crate) folder: PathBuf,
-    /// Of a customer over SSH: notifies the customer's other sessions, which are all in this process. The folder is then not
-    /// created before the first order.
+    /// Only for an SSH customer: notifies the customer's other sessions, which all run in this process. `None` for the journal
+    /// that programs of a user share.
     pub(crate) changes: Option<watch::Sender<()>>,
 }
 
-impl Place {
-    /// The journal that all programs of this user share; `None` if no home folder is known.
+impl JournalLocation {
+    /// The journal of this user; `None` if no home folder is known.
     pub(crate) fn of_user() -> Option<Self> {
         data_folder().map(|folder| Self { folder, changes: None })
     }
@@ -62,38 +61,38 @@ impl Place {
 
 #[derive(Debug)]
 pub(crate) struct Journal {
-    place: Place,
+    location: JournalLocation,
     path: PathBuf,
-    /// Empty until the file exists.
+    /// Empty until the file is opened.
     file: OnceLock<File>,
-    /// The bytes from the start of the file that were read. Locked while this program reads or appends.
-    read: Mutex<u64>,
+    /// Offset of the first unread byte. Locked while this program reads or appends.
+    read_offset: Mutex<u64>,
 }
 
 impl Journal {
-    /// Opens the journal and reads it. Creates what is missing, unless its first order does that.
-    pub(crate) fn open(place: &Place) -> Result<(Self, JournalContents), Error> {
-        let journal = match place.changes {
-            None => Self::open_to_append(place)?,
-            Some(_) => Self::new(place),
+    /// Opens the journal and reads it. Creates missing files, except for SSH customers, whose first order creates them.
+    pub(crate) fn open(location: &JournalLocation) -> Result<(Self, JournalContents), Error> {
+        let journal = match location.changes {
+            None => Self::open_to_append(location)?,
+            Some(_) => Self::new(location),
         };
         let contents = journal.read_new()?;
         Ok((journal, contents))
     }
 
-    /// Opens the journal without reading it; creates what is missing.
-    pub(crate) fn open_to_append(place: &Place) -> Result<Self, Error> {
-        let journal = Self::new(place);
+    /// Opens the journal without reading it; creates missing files.
+    pub(crate) fn open_to_append(location: &JournalLocation) -> Result<Self, Error> {
+        let journal = Self::new(location);
         journal.created()?;
         Ok(journal)
     }
 
-    fn new(place: &Place) -> Self {
+    fn new(location: &JournalLocation) -> Self {
         Self {
-            place: place.clone(),
-            path: place.folder.join("orders.jsonl"),
+            location: location.clone(),
+            path: location.folder.join("orders.jsonl"),
             file: OnceLock::new(),
-            read: Mutex::new(0),
+            read_offset: Mutex::new(0),
         }
     }
 
@@ -114,12 +113,12 @@ impl Journal {
         if let Some(file) = self.file.get() {
             return Ok(file);
         }
-        let (folder, path) = (&self.place.folder, &self.path);
+        let (folder, path) = (&self.location.folder, &self.path);
         fs::create_dir_all(folder).map_err(error("create", folder))?;
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600);
         let file = options.open(path).map_err(error("open", path))?;
-        // The new file's name must be as durable as its first record.
+        // Makes the file's name durable before its first record.
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(error("sync", folder))?;
@@ -129,29 +128,29 @@ impl Journal {
     /// Reads the records that were appended since the last call, by this program or another one.
     ///
     /// # Errors
-    /// [`Error`] if the system refuses.
+    /// [`Error`] if an I/O operation fails.
     pub(crate) fn read_new(&self) -> Result<JournalContents, Error> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read_offset = self.read_offset.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(file) = self.existing()? else {
             return Ok(JournalContents::default());
         };
-        let (text, end) = read_from(file, *read).map_err(error("read", &self.path))?;
-        *read = end;
+        let (text, end) = read_from(file, *read_offset).map_err(error("read", &self.path))?;
+        *read_offset = end;
         Ok(parse(&text))
     }
 
     /// Appends records; they are durable on return.
     ///
     /// # Errors
-    /// [`Error`] if the system refuses. A part of the records may then be in the file; readers skip a torn line.
+    /// [`Error`] if an I/O operation fails. A part of the records may then be in the file; readers skip a torn line.
     pub(crate) fn append(&self, records: &[Record]) -> Result<(), Error> {
-        let _read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let _read = self.read_offset.lock().unwrap_or_else(PoisonError::into_inner);
         let file = self.created()?;
         // Other programs append to the same file.
         file.lock().map_err(error("lock", &self.path))?;
         let appended = self.append_locked(file, records);
         let unlocked = file.unlock().map_err(error("unlock", &self.path));
-        if let Some(changes) = &self.place.changes {
+        if let Some(changes) = &self.location.changes {
             changes.send_replace(());
         }
         appended.and(unlocked)
@@ -169,7 +168,7 @@ impl Journal {
         }
         let written = file.write_all(&text);
         if written.is_err() {
-            // On a full disk the part that was written is of no use.
+            // Removes a partly written record, as on a full disk.
             let _ = file.set_len(length);
         }
         written.map_err(error("write to", &self.path))?;
@@ -190,7 +189,7 @@ pub(crate) fn read(folder: &Path) -> Result<JournalContents, Error> {
     }
 }
 
-/// Whether the file ends in an incomplete line, which a program that was killed leaves.
+/// Whether the file ends in an incomplete line, as after a crash.
 fn is_torn(file: &File, length: u64) -> io::Result<bool> {
     let Some(last) = length.checked_sub(1) else {
         return Ok(false);
@@ -200,8 +199,8 @@ fn is_torn(file: &File, length: u64) -> io::Result<bool> {
     Ok(byte != *b"\n")
 }
 
-/// The text from an offset on, at most the last [`READ_BYTES_MAX`] bytes, and the offset after its last whole line. From the
-/// start of the file, an incomplete last line belongs to the text, so that it is counted.
+/// The text after an offset, at most the last [`READ_BYTES_MAX`] bytes, and the offset after its last complete line. At offset
+/// 0 the text includes an incomplete last line, so that it is counted as skipped.
 fn read_from(mut file: &File, offset: u64) -> io::Result<(String, u64)> {
     let length = file.metadata()?.len();
     if length <= offset {
@@ -214,7 +213,7 @@ fn read_from(mut file: &File, offset: u64) -> io::Result<(String, u64)> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
     let end = start + u64::try_from(whole).unwrap_or(0);
     if offset > 0 {
-        // Another program may be writing the rest of it.
+        // Another program may be writing the rest of the last line.
         bytes.truncate(whole);
     }
     let text = String::from_utf8_lossy(&bytes);

@@ -1,5 +1,5 @@
-//! The keys of every command: the defaults from the list of commands, changed by the configuration file. Text input and
-//! overlays have keys of their own.
+//! The key bindings: the defaults of the commands, changed by the configuration file. Text fields and overlays have their own
+//! keys.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 use crate::command::Command;
 use crate::input::{Key, KeyEvent};
 
-/// Keys with names: as the help writes them, and other names that the configuration file may use.
+/// Named keys: the name in the help, and further names that the configuration file may use.
 const NAMED: [(Key, &str, &[&str]); 15] = [
     (Key::Up, "↑", &["Up"]),
     (Key::Down, "↓", &["Down"]),
@@ -35,7 +35,7 @@ pub(crate) struct Chord {
 }
 
 impl Chord {
-    /// The fixed command of a key, so that every configuration leaves a way out.
+    /// The command of a key that cannot be reassigned, so that every configuration has a way to leave.
     fn fixed(self) -> Option<Command> {
         match (self.key, self.ctrl) {
             (Key::Char('c'), true) => Some(Command::Quit),
@@ -101,7 +101,7 @@ impl fmt::Display for Chord {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keymap {
-    /// In the order in which the help lists the keys of one command.
+    /// The bindings; the keys of one command in the order of the help.
     bindings: Vec<(Chord, Command)>,
     names: HashMap<Command, String>,
 }
@@ -151,7 +151,7 @@ impl Keymap {
         self.keys(command).split(' ').next().unwrap_or_default()
     }
 
-    /// Replaces the keys of commands. A key that another command had is taken from it.
+    /// Replaces the keys of commands. A key of another command is taken from that command.
     ///
     /// # Errors
     /// The reason in words: one key for two commands, or a fixed key.

@@ -12,6 +12,7 @@ mod config;
 mod connect;
 mod dispatch;
 mod effect;
+mod event_forwarder;
 mod format;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -19,7 +20,6 @@ mod fuzzy;
 mod input;
 mod journal;
 mod keymap;
-mod live;
 mod message;
 mod now;
 mod receipt;

@@ -1,4 +1,4 @@
-//! Events, each with the time at which it happened: the input of [`crate::app::update`].
+//! Messages, the input of [`crate::app::update`]: events, each with its time.
 
 use common::client::{Error, ShopEvent, StreamItem};
 use common::wire::{Book, BookPage, Readiness, Receipt, Topics};
@@ -30,7 +30,7 @@ pub(crate) enum Event {
         is_shopkeeper: bool,
     },
     Input(InputEvent),
-    /// The time that [`crate::app::App::next_wake`] asked for has come.
+    /// The time of [`crate::app::App::next_wake`] was reached.
     Tick,
     FrameDrawn(FrameLayout),
     Stream(StreamItem<ShopEvent>),
@@ -40,15 +40,15 @@ pub(crate) enum Event {
     /// The basket of a store was read.
     BasketRead {
         store: StoreId,
-        /// The number of the reading.
+        /// Number of the read.
         generation: u64,
         result: Result<SavedBasket, String>,
     },
     TopicsLoaded(Result<Topics, Error>),
     PageLoaded {
-        /// The number of the listing that asked.
+        /// Number of the listing.
         generation: u64,
-        /// The books, and the `seq` they were read at, if the answer names it.
+        /// The books, and the `seq` at which they were read, if the answer has it.
         result: Result<(BookPage, Option<Seq>), Error>,
     },
     BookLoaded {
@@ -70,14 +70,14 @@ pub(crate) enum Event {
         order: OrderId,
         result: Result<Receipt, Error>,
     },
-    /// What came of a shopkeeper's change.
+    /// The outcome of a shopkeeper's change.
     ChangeCompleted {
         sent: SentChange,
         outcome: ChangeOutcome,
     },
     HealthLoaded(Result<Readiness, Error>),
     AutopilotChanged(RunStatus),
-    /// The local store is closed for good.
+    /// The local store has closed permanently.
     StoreClosed(String),
     Notice(String),
 }

@@ -1,4 +1,4 @@
-//! The time at which something happens, which the state is given and never asks a clock for.
+//! The time of a message. The state takes its time from messages and never reads a clock.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::journal::{NotSold, NotSoldReason, Outcome, RecordedOrder, SentOrder};
 
-/// The receipt that a shop gave, on several lines without a final line break.
+/// The shop's receipt, on several lines without a final line break.
 pub(crate) fn of_shop(receipt: &Receipt) -> String {
     let (status, shown) = of_receipt(receipt);
     format!("{status}\n{}", pairs(&shown))
@@ -39,7 +39,7 @@ fn of_receipt(receipt: &Receipt) -> (String, Vec<(&'static str, String)>) {
     (status, shown)
 }
 
-/// What is on record of an order, with the store in which it was placed.
+/// The receipt of a recorded order, with its store.
 pub(crate) fn of_order(order: &RecordedOrder) -> String {
     let sent = &order.sent;
     let (status, mut shown) = match &order.outcome {
@@ -75,7 +75,7 @@ fn of_not_sold(not_sold: &NotSold) -> String {
     format!("{why}: {}", not_sold.detail)
 }
 
-/// One name and value a line; values are aligned and sanitized.
+/// One name and value per line; values are aligned and sanitized.
 pub(crate) fn pairs(pairs: &[(&str, String)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
     let lines: Vec<String> = pairs

@@ -1,5 +1,5 @@
-//! The terminal of this process: raw mode and the alternate screen, always restored: at the exit, in a panic, on a signal,
-//! and while the program is suspended.
+//! The terminal of this process: raw mode and the alternate screen. It is restored at the exit, in a panic, on a signal, and
+//! while the program is suspended.
 
 mod signals;
 
@@ -23,17 +23,17 @@ use tokio::sync::Notify;
 
 pub(crate) use signals::{Signal, Signals, is_eio, wait_for_hangup};
 
-/// A terminal to draw on. The event loop uses no more than this, so that the shop can be served over another transport.
+/// A terminal to draw on. The event loop depends only on this trait, so that the shop can be served over another transport.
 pub(crate) trait TerminalBackend {
     /// Width and height in cells.
     fn size(&mut self) -> io::Result<(u16, u16)>;
 
-    /// Whether it takes another frame now. Until then none is drawn, so that frames for a slow reader are skipped.
+    /// Whether a frame can be drawn now. Otherwise the frame is skipped, because the reader is slow.
     fn is_ready(&self) -> bool {
         true
     }
 
-    /// Waits until it takes another frame. Cancel-safe.
+    /// Waits until a frame can be drawn. Cancel-safe.
     fn ready(&mut self) -> impl Future<Output = io::Result<()>> {
         std::future::ready(Ok(()))
     }
@@ -86,7 +86,7 @@ impl TerminalGuard {
     }
 }
 
-/// The mono theme honours `NO_COLOR`. The library would emit resets that clear bold and underline.
+/// Makes crossterm ignore `NO_COLOR`, because its resets would clear bold and underline. The mono theme honors the variable.
 pub(crate) fn force_colors() {
     force_color_output(true);
 }
@@ -97,8 +97,8 @@ impl Drop for TerminalGuard {
     }
 }
 
-/// Standard output while the terminal is acquired. Later writes are dropped: they would reach the shell's screen, and the
-/// library panics if it cannot show the cursor of a terminal that is gone.
+/// Standard output while the terminal is acquired. Later writes are dropped: they would reach the shell's screen, and ratatui
+/// panics if it cannot show the cursor after a hang-up.
 #[derive(Debug)]
 struct Output(Stdout);
 
@@ -154,7 +154,7 @@ impl TerminalBackend for TerminalGuard {
     }
 }
 
-/// Clears by a resize to the same size. The library's `clear` asks the terminal for the cursor and waits for the answer.
+/// Clears by a resize to the same size, because ratatui's `clear` queries the cursor position and waits for the answer.
 pub(crate) fn clear<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
     let size = terminal.size()?;
     terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height))
@@ -173,7 +173,7 @@ fn enter(mouse: bool) -> io::Result<()> {
     entered.inspect_err(|_| restore())
 }
 
-/// Undoes everything. Errors are ignored: a terminal that is gone needs no restoring.
+/// Restores the terminal. Errors are ignored: after a hang-up there is nothing to restore.
 fn restore() {
     if !ACQUIRED.swap(false, Ordering::SeqCst) {
         return;
@@ -196,7 +196,7 @@ pub(crate) async fn panicked() {
     PANICKED.notified().await;
 }
 
-/// Whether an error of the terminal means that it is gone. After a hang-up it is not even a terminal any more.
+/// Whether an error of the terminal means a hang-up, after which the standard streams are no longer terminals.
 pub(crate) fn is_hangup(error: &io::Error) -> bool {
     is_eio(error) || !(io::stdin().is_terminal() && io::stdout().is_terminal())
 }

@@ -1,4 +1,4 @@
-//! Colours and glyphs: sixteen colours, no forced background. A word or a glyph always says what a colour says.
+//! Colors and glyphs: sixteen colors, no forced background. A word or a glyph always repeats the meaning of a color.
 
 mod glyphs;
 
@@ -7,7 +7,7 @@ use ratatui::style::Style;
 pub(crate) use glyphs::Glyphs;
 use glyphs::{ASCII, UNICODE};
 
-/// The name of a colour theme.
+/// The name of a color theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Theme {
@@ -62,7 +62,7 @@ pub(crate) struct Palette {
     pub(crate) accent: Style,
     /// The selected row, beside its marker.
     pub(crate) selected: Style,
-    /// The letters that match a search; without a colour of their own.
+    /// The letters that match a search; without their own color.
     pub(crate) matched: Style,
     /// A key that can be pressed.
     pub(crate) key: Style,
@@ -80,8 +80,8 @@ pub(crate) struct Palette {
 impl Palette {
     fn of(theme: Theme) -> Self {
         let plain = Style::new();
-        // Not colour 8: many schemes give it the colour of the background.
-        // Bold text is never dim as well: terminals show one or the other.
+        // Color 8 is not used: many schemes set it to the background color.
+        // Bold text is never also dim: terminals show only one of both.
         let (bold, dim, light_cyan) = (plain.bold().not_dim(), plain.dim(), plain.light_cyan());
         match theme {
             Theme::Dark => Self::new(plain.cyan(), plain.green(), plain.yellow(), plain.red(), dim),

@@ -1,4 +1,4 @@
-//! What the shop knows of the autopilot; the run itself is behind [`crate::ui::ScreenView`].
+//! The autopilot's state in the app. [`crate::ui::ScreenView`] holds the run.
 
 #[derive(Debug)]
 pub(crate) struct AutopilotState {
@@ -7,18 +7,18 @@ pub(crate) struct AutopilotState {
     pub(crate) status: RunStatus,
 }
 
-/// The state of a run, as far as keys and hints depend on it.
+/// The part of a run's state that keys and hints depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct RunStatus {
-    /// Shoppers buy, or are paused.
+    /// Whether the run has not ended; true also while it is paused.
     pub(crate) running: bool,
-    /// A run was started, whether or not it has ended.
+    /// Whether a run was started, even if it has ended.
     pub(crate) has_run: bool,
     pub(crate) paused: bool,
     pub(crate) stopping: bool,
-    /// The charts do not move.
+    /// Whether the charts are frozen.
     pub(crate) frozen: bool,
-    /// One chart fills the whole screen.
+    /// Whether one chart fills the whole screen.
     pub(crate) expanded: bool,
     /// The shoppers of this run, or of the next one.
     pub(crate) shoppers: u32,

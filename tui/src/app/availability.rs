@@ -1,5 +1,7 @@
-//! Which commands can run now, and why the others cannot.
+//! Which commands and dialogs are available, and why others are not.
 
+use super::buy_dialog::{BuyDialog, Goods};
+use super::remote_data::LoadState;
 use super::state::App;
 use crate::command::{Command, Screen};
 
@@ -95,8 +97,91 @@ impl Command {
 }
 
 impl App {
-    /// A screen as sentences name it, with the key that opens it: `Orders (2)`.
+    /// The screen's name in sentences, with the key that opens it: `Orders (2)`.
     pub(super) fn screen_and_key(&self, screen: Screen) -> String {
         format!("{} ({})", screen.name(), self.keymap.first_key(Command::Go(screen)))
+    }
+
+    /// Why the selected order cannot be placed again; `None` if it can.
+    pub(super) fn repeat_disabled_reason(&self) -> Option<String> {
+        let Some(purchase) = self.orders.selected() else {
+            return Some("choose an order first".to_owned());
+        };
+        // In another store, the same number may be another book.
+        let is_elsewhere = match (purchase.sent.store, self.connection.store) {
+            (Some(placed), Some(connected)) => placed != connected,
+            _ => purchase.sent.shop != self.connection.shop_name,
+        };
+        match purchase.sent.lines.len() {
+            _ if is_elsewhere => Some("it was placed in another store".to_owned()),
+            0 | 1 => None,
+            _ => self.basket_disabled_reason(),
+        }
+    }
+
+    /// Why the dialog's order cannot be sent; `None` if it can.
+    pub(crate) fn buy_disabled_reason(&self, dialog: &BuyDialog) -> Option<String> {
+        let Goods::Book { item, copies, loading } = &dialog.goods else {
+            return self.checkout_disabled_reason();
+        };
+        if let Some(why) = self.buying_disabled_reason() {
+            return Some(why);
+        }
+        if self.orders.journal.state != LoadState::Ready {
+            return Some("earlier orders are still being read".to_owned());
+        }
+        if *loading {
+            return Some("the book is still being loaded".to_owned());
+        }
+        if self.books.get(*item).is_none() {
+            return Some("the book has left the catalog".to_owned());
+        }
+        match self.books.stock(*item) {
+            Some(0) => Some("none are left".to_owned()),
+            Some(stock) if stock < copies.quantity.get() => Some(format!("only {stock} left")),
+            _ => None,
+        }
+    }
+
+    /// Why nothing can be bought; `None` if something can.
+    pub(super) fn buying_disabled_reason(&self) -> Option<String> {
+        if self.connection.store_closed.is_some() {
+            return Some("the shop's store is closed".to_owned());
+        }
+        match &self.orders.journal.state {
+            LoadState::Failed { why, .. } => Some(format!("orders cannot be saved: {why}")),
+            _ => None,
+        }
+    }
+
+    /// Why nothing can be added to the basket; `None` if something can.
+    pub(super) fn basket_disabled_reason(&self) -> Option<String> {
+        self.basket.available.clone().err()
+    }
+
+    /// Why the basket cannot be bought; `None` if it can.
+    pub(crate) fn checkout_disabled_reason(&self) -> Option<String> {
+        if let Some(why) = self.buying_disabled_reason().or_else(|| self.basket_disabled_reason()) {
+            return Some(why);
+        }
+        if self.basket.lines().is_empty() {
+            return Some("the basket is empty".to_owned());
+        }
+        if self.orders.journal.state != LoadState::Ready {
+            return Some("earlier orders are still being read".to_owned());
+        }
+        if self.basket.order().is_some() {
+            return Some("its order is still pending".to_owned());
+        }
+        self.basket.obstacle(&self.books).map(str::to_owned)
+    }
+
+    /// Why nothing can be changed here; `None` if something can.
+    pub(crate) fn changing_disabled_reason(&self) -> Option<String> {
+        if !self.connection.is_shopkeeper {
+            return Some("it needs the shopkeeper's token, see --token".to_owned());
+        }
+        let is_closed = self.connection.store_closed.is_some();
+        is_closed.then(|| "the shop's store is closed".to_owned())
     }
 }

@@ -1,4 +1,4 @@
-//! The basket: the books that the next order buys together. Its file is read and written by effects.
+//! The basket: the books that the next order buys together. Effects read and write its file.
 
 use std::collections::HashSet;
 
@@ -6,47 +6,47 @@ use common::wire::Book;
 use common::{ItemNumber, OrderId, Quantity, StoreId, limits};
 
 use super::books::Books;
-use super::dialog::Copies;
+use super::buy_dialog::Copies;
 use super::sanitize::sanitized;
 use crate::basket_file::{BasketChange, BasketLine, SavedBasket};
 use crate::format;
 use crate::journal::SentLine;
 
-/// A stock that has changed is shown if the order leaves at most so many copies; an ample one changes all the time.
+/// A changed stock is shown if the order leaves at most this number of copies. Changes of larger stocks are not shown.
 const SCARCE_COPIES: u32 = 10;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Basket {
-    /// What the file keeps.
+    /// The contents of its file.
     pub(crate) saved: SavedBasket,
     /// The selected line.
     pub(crate) selected: usize,
-    /// Why it cannot be changed.
+    /// Whether it can be changed, or why not.
     pub(crate) available: Result<(), String>,
-    /// The store whose basket it is; `None` before the first connection.
+    /// The store that the basket belongs to; `None` before the first connection.
     pub(super) store: Option<StoreId>,
-    /// The number of the last reading of its file.
+    /// Number of the last read of its file.
     pub(super) generation: u64,
     revision: u64,
     /// The number that is being typed for the selected line.
     editing: Option<Copies>,
-    /// Books that were asked for and have not arrived.
-    pub(super) asked: HashSet<ItemNumber>,
-    /// Books that the shop does not have any more.
-    pub(super) gone: HashSet<ItemNumber>,
+    /// Books whose requests have no answer yet.
+    pub(super) requested: HashSet<ItemNumber>,
+    /// Books that have left the catalog.
+    pub(super) withdrawn: HashSet<ItemNumber>,
 }
 
 /// Whether a line can be bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LineState {
     Ready,
-    /// So many copies are left, too few.
+    /// Too few copies are left: this number.
     Short(u32),
-    /// The shop does not have the book any more.
-    Gone,
-    /// The book was asked for.
+    /// The book has left the catalog.
+    Withdrawn,
+    /// The request for the book has no answer yet.
     Loading,
-    /// The shop did not answer.
+    /// The request for the book failed.
     Failed,
 }
 
@@ -60,8 +60,8 @@ impl Default for Basket {
             generation: 0,
             revision: 0,
             editing: None,
-            asked: HashSet::new(),
-            gone: HashSet::new(),
+            requested: HashSet::new(),
+            withdrawn: HashSet::new(),
         }
     }
 }
@@ -88,10 +88,10 @@ impl Basket {
         self.lines().iter().map(|line| line.quantity.get()).sum()
     }
 
-    /// The amount of a line in cents, at the price of now or the last known one; `None` if the book is gone or not known.
+    /// The amount of a line in cents, at the current or the last known price; `None` if the book is withdrawn or unknown.
     pub(crate) fn cents(&self, line: &BasketLine, books: &Books) -> Option<u64> {
         let cost = books.get(line.item).map(|book| book.cost).or(line.cost);
-        let cost = cost.filter(|_| !self.gone.contains(&line.item))?;
+        let cost = cost.filter(|_| !self.withdrawn.contains(&line.item))?;
         Some(cost.times(line.quantity).cents())
     }
 
@@ -102,18 +102,18 @@ impl Basket {
 
     pub(crate) fn state(&self, line: &BasketLine, books: &Books) -> LineState {
         match books.stock(line.item) {
-            _ if self.gone.contains(&line.item) => LineState::Gone,
+            _ if self.withdrawn.contains(&line.item) => LineState::Withdrawn,
             Some(stock) if stock < line.quantity.get() => LineState::Short(stock),
             Some(_) => LineState::Ready,
-            None if self.asked.contains(&line.item) => LineState::Loading,
+            None if self.requested.contains(&line.item) => LineState::Loading,
             None => LineState::Failed,
         }
     }
 
-    /// The rows and books of which too few copies are left, or which are gone.
+    /// Rows and books with too few copies left, and withdrawn books.
     pub(crate) fn short_lines(&self, books: &Books) -> impl Iterator<Item = (usize, ItemNumber)> {
         let is_short =
-            move |line: &BasketLine| matches!(self.state(line, books), LineState::Short(_) | LineState::Gone);
+            move |line: &BasketLine| matches!(self.state(line, books), LineState::Short(_) | LineState::Withdrawn);
         let lines = self.lines().iter().enumerate();
         lines.filter_map(move |(row, line)| is_short(line).then_some((row, line.item)))
     }
@@ -122,26 +122,25 @@ impl Basket {
         self.short_lines(books).next().is_some()
     }
 
-    /// Why a line cannot be bought. The line itself names the book.
+    /// Why the basket cannot be bought, without the name of the book, which its line shows.
     pub(crate) fn obstacle(&self, books: &Books) -> Option<&'static str> {
         self.lines().iter().find_map(|line| match self.state(line, books) {
             LineState::Ready => None,
             LineState::Short(_) => Some("too few copies are left of a book"),
-            LineState::Gone => Some("a book has left the catalog"),
+            LineState::Withdrawn => Some("a book has left the catalog"),
             LineState::Loading => Some("a book is still being loaded"),
             LineState::Failed => Some("the shop did not answer for a book"),
         })
     }
 
-    /// What keeps a line from being bought, and what has changed since it was put in: its price, and a stock of which the
-    /// order leaves little.
+    /// Why a line cannot be bought, and what has changed since it was added: its price, and a scarce stock.
     pub(crate) fn notes(&self, line: &BasketLine, books: &Books) -> Vec<String> {
         let state = self.state(line, books);
         let obstacle = match state {
             LineState::Ready => None,
             LineState::Short(0) => Some("none left".to_owned()),
             LineState::Short(stock) => Some(format!("only {} left", format::thousands(stock))),
-            LineState::Gone => Some("left the catalog".to_owned()),
+            LineState::Withdrawn => Some("left the catalog".to_owned()),
             LineState::Loading => Some("being loaded".to_owned()),
             LineState::Failed => Some("no answer".to_owned()),
         };
@@ -160,11 +159,11 @@ impl Basket {
         obstacle.into_iter().chain(cost).chain(stock).collect()
     }
 
-    /// Puts copies of a book in, at least so many in all or so many more.
+    /// Sets the number of copies of a book, and adds its line if there is none.
     ///
     /// # Errors
-    /// Why not, or not all of them.
-    pub(super) fn put(&mut self, item: ItemNumber, wanted: u32, book: Option<&Book>) -> Result<(), String> {
+    /// Why the book was not added, or that `wanted` was reduced to the limit.
+    pub(super) fn set_copies(&mut self, item: ItemNumber, wanted: u32, book: Option<&Book>) -> Result<(), String> {
         if self.line(item).is_none() {
             if self.lines().len() >= limits::ORDER_LINES_MAX {
                 return Err(format!(
@@ -180,7 +179,7 @@ impl Basket {
                 stock: None,
             });
         }
-        self.gone.remove(&item);
+        self.withdrawn.remove(&item);
         let Some(line) = self.line_mut(item) else { return Ok(()) };
         if let Some(book) = book {
             note(line, book);
@@ -195,14 +194,17 @@ impl Basket {
         }
     }
 
-    /// Notes title, price and stock of a line that was put in before its book was known.
+    /// Completes a line that was added before its book was known with title, price and stock.
     pub(super) fn note_book(&mut self, book: &Book) {
         if let Some(line) = self.line_mut(book.item).filter(|line| line.cost.is_none()) {
             note(line, book);
         }
     }
 
-    /// Changes the copies of the selected line by a key; returns whether the key does that, and why not as far as wanted.
+    /// Changes the copies of the selected line by a key; `None` if the key does not.
+    ///
+    /// # Errors
+    /// As [`Basket::set_copies`].
     pub(super) fn edit(&mut self, key: crate::input::Key) -> Option<Result<(), String>> {
         let item = self.selected_item()?;
         let quantity = self.line(item)?.quantity;
@@ -212,7 +214,7 @@ impl Basket {
         }
         let wanted = copies.reduced_from.unwrap_or(copies.quantity.get());
         self.editing = Some(copies);
-        Some(self.put(item, wanted, None))
+        Some(self.set_copies(item, wanted, None))
     }
 
     pub(super) fn select(&mut self, row: usize) {
@@ -225,8 +227,8 @@ impl Basket {
         self.select(self.selected);
     }
 
-    /// Takes out what an order bought.
-    pub(super) fn take(&mut self, bought: &[SentLine]) {
+    /// Removes the copies that an order bought.
+    pub(super) fn remove_bought(&mut self, bought: &[SentLine]) {
         for line in bought {
             let copies = self.line(line.item).map_or(0, |kept| kept.quantity.get());
             let left = copies.saturating_sub(line.quantity.get());
@@ -238,7 +240,7 @@ impl Basket {
         self.select(self.selected);
     }
 
-    /// Takes over a reading of its file.
+    /// Replaces the basket by the contents of its file.
     pub(super) fn replace(&mut self, generation: u64, read: Result<SavedBasket, String>) {
         self.generation = generation;
         match read {
@@ -256,7 +258,7 @@ impl Basket {
         self.select(self.selected);
     }
 
-    /// Forgets the basket, because that of another store is to be read.
+    /// Clears the basket before that of another store is read.
     pub(super) fn reset(&mut self) {
         *self = Self {
             store: self.store,
@@ -265,12 +267,12 @@ impl Basket {
         };
     }
 
-    /// The order that buys it, until it is decided.
+    /// The pending order that buys the basket.
     pub(super) fn order(&self) -> Option<OrderId> {
         self.saved.checkout.map(|checkout| checkout.order)
     }
 
-    /// What is to be written after a change.
+    /// The next write of its file.
     pub(super) fn change(&mut self) -> BasketChange {
         self.revision += 1;
         BasketChange {
@@ -281,7 +283,7 @@ impl Basket {
     }
 }
 
-/// The title of a line: that of now, or that of the time when it was put in.
+/// The current title of a line's book, or the title at the time when it was added.
 pub(crate) fn shown_title(line: &BasketLine, books: &Books) -> String {
     let now = books.get(line.item).map(|book| book.title.to_string());
     let title = now.or_else(|| line.title.clone());

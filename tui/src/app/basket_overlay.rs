@@ -1,8 +1,8 @@
-//! The basket on the screen: putting books in, its overlay, its file, and the order that buys it.
+//! The basket on the screen: adding books, its overlay, its file, and the order that buys it.
 
 use common::{ItemNumber, StoreId};
 
-use super::dialog::{BuyDialog, Goods};
+use super::buy_dialog::{BuyDialog, Goods};
 use super::notices::Severity;
 use super::orders::OrderState;
 use super::overlay::Overlay;
@@ -16,19 +16,19 @@ use crate::input::{Key, KeyEvent};
 use crate::journal::NotSoldReason;
 
 impl App {
-    /// Puts a copy of the selected book into the basket.
-    pub(super) fn put_into_basket(&mut self) -> Vec<Effect> {
+    /// Adds a copy of the selected book to the basket.
+    pub(super) fn add_to_basket(&mut self) -> Vec<Effect> {
         let Some(item) = self.visible_book() else {
             return Vec::new();
         };
         let copies = self.basket.line(item).map_or(0, |line| line.quantity.get());
-        let put = self.basket.put(item, copies + 1, self.books.get(item));
+        let added = self.basket.set_copies(item, copies + 1, self.books.get(item));
         let title = self
             .books
             .get(item)
             .map(|book| book.title.to_string())
             .unwrap_or_default();
-        match put {
+        match added {
             Ok(()) => {
                 let text = format!("In the basket: {} × {title}", copies + 1);
                 self.notify(Severity::Success, &text);
@@ -41,13 +41,13 @@ impl App {
         vec![self.save_basket()]
     }
 
-    /// Puts the books of the selected order in, at least as many copies as it has, and opens the basket.
+    /// Adds the books of the selected order, so that the basket has at least the order's copies of each, and opens the basket.
     pub(super) fn refill_basket(&mut self) -> Vec<Effect> {
         let lines = self.orders.selected().map(|purchase| purchase.sent.lines.clone());
         for line in lines.unwrap_or_default() {
             let copies = self.basket.line(line.item).map_or(0, |kept| kept.quantity.get());
             let wanted = copies.max(line.quantity.get());
-            if let Err(why) = self.basket.put(line.item, wanted, self.books.get(line.item)) {
+            if let Err(why) = self.basket.set_copies(line.item, wanted, self.books.get(line.item)) {
                 self.notify(Severity::Warning, &format!("{why}; not every book was added"));
                 break;
             }
@@ -72,16 +72,16 @@ impl App {
         Effect::SaveBasket(self.basket.change())
     }
 
-    /// Asks for the books that are not known, or for all of them.
+    /// Requests the books that are not known, or all of them.
     pub(super) fn load_basket_books(&mut self, all: bool) -> Vec<Effect> {
         let items = self.basket.lines().iter().map(|line| line.item);
         let books = &self.books;
         let wanted: Vec<_> = items.filter(|item| all || books.get(*item).is_none()).collect();
-        let asked = wanted.into_iter().filter(|item| self.basket.asked.insert(*item));
-        asked.map(|item| Effect::Send(Request::Book(item))).collect()
+        let requested = wanted.into_iter().filter(|item| self.basket.requested.insert(*item));
+        requested.map(|item| Effect::Send(Request::Book(item))).collect()
     }
 
-    /// Loads the basket of the store that the shop has named, if it is not the one before.
+    /// Loads the basket of the shop's store, unless it is the basket that is shown.
     pub(super) fn load_basket(&mut self, store: StoreId) -> Option<Effect> {
         if self.basket.store.replace(store) == Some(store) {
             return None;
@@ -111,30 +111,8 @@ impl App {
         self.load_basket_books(false)
     }
 
-    /// Why nothing can be put into the basket; `None` if something can.
-    pub(super) fn basket_disabled_reason(&self) -> Option<String> {
-        self.basket.available.clone().err()
-    }
-
-    /// Why the basket cannot be bought; `None` if it can.
-    pub(crate) fn checkout_disabled_reason(&self) -> Option<String> {
-        if let Some(why) = self.buying_disabled_reason().or_else(|| self.basket_disabled_reason()) {
-            return Some(why);
-        }
-        if self.basket.lines().is_empty() {
-            return Some("the basket is empty".to_owned());
-        }
-        if self.orders.journal.state != LoadState::Ready {
-            return Some("earlier orders are still being read".to_owned());
-        }
-        if self.basket.order().is_some() {
-            return Some("its order is still pending".to_owned());
-        }
-        self.basket.obstacle(&self.books).map(str::to_owned)
-    }
-
-    /// Follows the order that buys the basket: once it is sold, its copies leave the basket.
-    pub(super) fn settle_basket(&mut self) -> Vec<Effect> {
+    /// Ends the checkout when its order is decided: removes the copies that were sold.
+    pub(super) fn finish_checkout(&mut self) -> Vec<Effect> {
         let Some(checkout) = self.basket.saved.checkout else {
             return Vec::new();
         };
@@ -143,9 +121,11 @@ impl App {
         }
         match self.orders.find(checkout.order) {
             Some(purchase) if purchase.state.is_pending() => return Vec::new(),
-            Some(purchase) if matches!(purchase.state, OrderState::Sold(_)) => self.basket.take(&purchase.sent.lines),
+            Some(purchase) if matches!(purchase.state, OrderState::Sold(_)) => {
+                self.basket.remove_bought(&purchase.sent.lines)
+            }
             Some(_) => {}
-            // Another program may be about to record it.
+            // Another program may still record it.
             None if !checkout.deadline.has_passed_at(self.now.wall) => return Vec::new(),
             None => {}
         }
@@ -154,8 +134,8 @@ impl App {
         vec![self.save_basket()]
     }
 
-    /// The books of the basket that the dialog offers to remove: those for which its order was refused, and before it is
-    /// confirmed those of which too few copies are left.
+    /// The books of the basket that the dialog offers to remove: books with too few copies left, and after the confirmation
+    /// the books for which the order was refused.
     pub(crate) fn removable_books(&self, dialog: &BuyDialog) -> Vec<ItemNumber> {
         let is_basket = matches!(dialog.goods, Goods::Basket { .. });
         if is_basket && !dialog.confirmed {
@@ -219,14 +199,14 @@ impl App {
         Vec::new()
     }
 
-    /// Opens the buying dialog for the whole basket; `by` is the key that was pressed for it, if any.
+    /// Opens the buying dialog for the whole basket; `by` is the pressed key, `None` for a click.
     pub(super) fn open_checkout(&mut self, by: Option<Key>) -> Vec<Effect> {
         if self.basket.lines().is_empty() {
             self.notify(Severity::Info, "The basket is empty");
             return Vec::new();
         }
         let cents = self.basket.total_cents(&self.books);
-        self.push_dialog(Goods::Basket { cents }, by);
+        self.push_buy_dialog(Goods::Basket { cents }, by);
         Vec::new()
     }
 }

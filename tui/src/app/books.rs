@@ -11,7 +11,7 @@ use super::stock_history::StockHistory;
 use crate::fuzzy::SearchText;
 
 const HIGHLIGHT_TIME: Duration = Duration::from_millis(700);
-/// The most stock events kept for books of a page that is on its way.
+/// Most stock events kept for books of pages that are being loaded.
 const EARLY_EVENTS_MAX: usize = 10_000;
 
 /// Every book that is in a list, by item number.
@@ -20,9 +20,9 @@ pub(crate) struct Books {
     known: HashMap<ItemNumber, Book>,
     search_texts: HashMap<ItemNumber, SearchText>,
     histories: HashMap<ItemNumber, StockHistory>,
-    /// Stock events of unknown books: a page on its way may be older than they are.
+    /// Stock events of unknown books: a page that is being loaded may be older.
     early: HashMap<ItemNumber, StockEvent>,
-    /// The highlighted books, and until when.
+    /// The highlighted books, each with the end of its highlight.
     highlights: VecDeque<(Duration, ItemNumber)>,
     /// The newest stock events that arrived while the screen is frozen; `None` if it is not.
     frozen: Option<BTreeMap<ItemNumber, StockEvent>>,
@@ -74,7 +74,7 @@ impl Books {
         self.record(item, before, stock, now);
     }
 
-    /// What a search compares.
+    /// The text that a search matches against.
     pub(super) fn search_text(&self, item: ItemNumber) -> Option<&SearchText> {
         self.search_texts.get(&item)
     }
@@ -88,7 +88,7 @@ impl Books {
             return;
         }
         let (number, author) = (book.item.to_string(), book.author.as_deref().unwrap_or_default());
-        // Letters in the same order match in title and author.
+        // Fuzzy matching covers the first two fields.
         let text = SearchText::new(&[&*book.title, author, &*book.topic, number.as_str()], 2);
         self.search_texts.insert(book.item, text);
     }
@@ -105,7 +105,7 @@ impl Books {
         self.histories.retain(|item, _| items.contains(item));
     }
 
-    /// Drops the early events. Call it when no page is on its way: every later page is newer than they are.
+    /// Drops the events of unknown books. Call it while no page is being loaded: every later page is newer than the events.
     pub(crate) fn clear_early_events(&mut self) {
         self.early.clear();
     }

@@ -1,14 +1,13 @@
 //! The buying dialog. It never buys by accident: the focus starts on Cancel, the key that opened the dialog and held keys
-//! never confirm, and no key sends an order again that is on its way.
+//! never confirm, and no key resends a pending order.
 
 use common::{Deadline, ItemNumber, Quantity, limits};
 
-use super::dialog::{BuyDialog, Copies, DialogField, Goods};
+use super::buy_dialog::{BuyDialog, BuyField, Copies, Goods};
 use super::held_key::HeldKey;
 use super::notices::Severity;
 use super::orders::{OrderState, Purchase};
 use super::overlay::Overlay;
-use super::remote_data::LoadState;
 use super::state::App;
 use crate::basket_file::Checkout;
 use crate::command::{Command, Screen};
@@ -18,9 +17,9 @@ use crate::input::{Key, KeyEvent};
 use crate::journal::{SentLine, SentOrder};
 
 impl App {
-    /// Opens the dialog for the selected book, or for the book of the selected order; `by` is the key that was pressed for
-    /// it, if any.
-    pub(super) fn open_dialog(&mut self, by: Option<Key>) -> Vec<Effect> {
+    /// Opens the dialog for the selected book, or for the book of the selected order; `by` is the pressed key, `None` for a
+    /// click.
+    pub(super) fn open_buy_dialog(&mut self, by: Option<Key>) -> Vec<Effect> {
         let wanted = if self.screen == Screen::Orders {
             let line = self.orders.selected().and_then(|purchase| purchase.sent.lines.first());
             line.map(|line| (line.item, line.quantity))
@@ -32,75 +31,23 @@ impl App {
         };
         let loading = self.books.get(item).is_none();
         let copies = Copies::new(quantity);
-        self.push_dialog(Goods::Book { item, copies, loading }, by);
+        self.push_buy_dialog(Goods::Book { item, copies, loading }, by);
         let request = loading.then(|| Effect::Send(Request::Book(item)));
         request.into_iter().collect()
     }
 
     /// Opens the dialog with a fresh order id.
-    pub(super) fn push_dialog(&mut self, goods: Goods, by: Option<Key>) {
+    pub(super) fn push_buy_dialog(&mut self, goods: Goods, by: Option<Key>) {
         if let Some(order) = self.orders.next_order_id.take() {
             let dialog = BuyDialog {
                 order,
                 goods,
-                field: DialogField::Cancel,
+                field: BuyField::Cancel,
                 confirmed: false,
                 error: None,
                 held_key: HeldKey::pressed(by, self.now.elapsed),
             };
             self.overlays.push(Overlay::Buy(Box::new(dialog)));
-        }
-    }
-
-    /// Why the selected order cannot be placed again; `None` if it can.
-    pub(super) fn repeat_disabled_reason(&self) -> Option<String> {
-        let Some(purchase) = self.orders.selected() else {
-            return Some("choose an order first".to_owned());
-        };
-        // The same number may be another book there.
-        let is_elsewhere = match (purchase.sent.store, self.connection.store) {
-            (Some(placed), Some(connected)) => placed != connected,
-            _ => purchase.sent.shop != self.connection.shop_name,
-        };
-        match purchase.sent.lines.len() {
-            _ if is_elsewhere => Some("it was placed in another store".to_owned()),
-            0 | 1 => None,
-            _ => self.basket_disabled_reason(),
-        }
-    }
-
-    /// Why the dialog's order cannot be sent; `None` if it can.
-    pub(crate) fn buy_disabled_reason(&self, dialog: &BuyDialog) -> Option<String> {
-        let Goods::Book { item, copies, loading } = &dialog.goods else {
-            return self.checkout_disabled_reason();
-        };
-        if let Some(why) = self.buying_disabled_reason() {
-            return Some(why);
-        }
-        if self.orders.journal.state != LoadState::Ready {
-            return Some("earlier orders are still being read".to_owned());
-        }
-        if *loading {
-            return Some("the book is still being loaded".to_owned());
-        }
-        if self.books.get(*item).is_none() {
-            return Some("the book has left the catalog".to_owned());
-        }
-        match self.books.stock(*item) {
-            Some(0) => Some("none are left".to_owned()),
-            Some(stock) if stock < copies.quantity.get() => Some(format!("only {stock} left")),
-            _ => None,
-        }
-    }
-
-    /// Why nothing can be bought; `None` if something can.
-    pub(super) fn buying_disabled_reason(&self) -> Option<String> {
-        if self.connection.store_closed.is_some() {
-            return Some("the shop's store is closed".to_owned());
-        }
-        match &self.orders.journal.state {
-            LoadState::Failed { why, .. } => Some(format!("orders cannot be saved: {why}")),
-            _ => None,
         }
     }
 
@@ -112,7 +59,7 @@ impl App {
         }
     }
 
-    pub(super) fn handle_dialog_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+    pub(super) fn handle_buy_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let now = self.now.elapsed;
         // A key that opens the dialog never confirms, even if the configuration chose `y` for it.
         let opens = self.keymap.command(key) == Some(Command::Buy);
@@ -120,22 +67,22 @@ impl App {
         let Some(dialog) = self.buy_dialog() else {
             return Vec::new();
         };
-        if dialog.held_key.ignores(key.key, now) || key.ctrl || key.alt {
+        if dialog.held_key.filter_repeat(key.key, now) || key.ctrl || key.alt {
             return Vec::new();
         }
         if dialog.confirmed {
             return self.handle_outcome_key(key, &removable);
         }
         match key.key {
-            Key::Esc | Key::Char('q' | 'n') => return self.close_dialog(),
+            Key::Esc | Key::Char('q' | 'n') => return self.close_buy_dialog(),
             Key::Char('x') if !key.repeat => return self.remove_offered(&removable),
             Key::Char('y') | Key::Enter if key.repeat || opens => {}
             Key::Char('y') => return self.confirm(Some(key.key)),
             Key::Enter => match dialog.field {
-                DialogField::Cancel => return self.close_dialog(),
-                DialogField::Buy => return self.confirm(Some(key.key)),
-                DialogField::Remove => return self.remove_offered(&removable),
-                DialogField::Quantity => {}
+                BuyField::Cancel => return self.close_buy_dialog(),
+                BuyField::Buy => return self.confirm(Some(key.key)),
+                BuyField::Remove => return self.remove_offered(&removable),
+                BuyField::Quantity => {}
             },
             Key::Tab | Key::Right | Key::Char('l') => dialog.move_focus(true, !removable.is_empty()),
             Key::BackTab | Key::Left | Key::Char('h') => dialog.move_focus(false, !removable.is_empty()),
@@ -148,7 +95,7 @@ impl App {
         Vec::new()
     }
 
-    /// A key of the dialog after its order was confirmed: closes it, or removes the books for which the basket was refused.
+    /// Handles a key after the confirmation: closes the dialog, or removes the books for which the basket was refused.
     fn handle_outcome_key(&mut self, key: KeyEvent, removable: &[ItemNumber]) -> Vec<Effect> {
         let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() else {
             return Vec::new();
@@ -156,11 +103,11 @@ impl App {
         let purchase = self.orders.find(dialog.order);
         let is_pending = purchase.is_some_and(|purchase| purchase.state.is_pending());
         match key.key {
-            Key::Esc | Key::Char('q') => self.close_dialog(),
+            Key::Esc | Key::Char('q') => self.close_buy_dialog(),
             Key::Char('x') if !key.repeat => self.remove_offered(removable),
             Key::Enter | Key::Char(' ') if !is_pending && !key.repeat => match dialog.field {
-                DialogField::Remove => self.remove_offered(removable),
-                _ => self.close_dialog(),
+                BuyField::Remove => self.remove_offered(removable),
+                _ => self.close_buy_dialog(),
             },
             Key::Tab | Key::BackTab | Key::Left | Key::Right | Key::Char('h' | 'l') => {
                 dialog.move_focus(true, !removable.is_empty());
@@ -184,36 +131,36 @@ impl App {
             return Vec::new();
         }
         let effects = self.remove_from_basket(removable);
-        self.close_dialog();
+        self.close_buy_dialog();
         effects
     }
 
-    pub(super) fn handle_dialog_click(&mut self, field: DialogField) -> Vec<Effect> {
+    pub(super) fn handle_buy_click(&mut self, field: BuyField) -> Vec<Effect> {
         let removable = self.offered_removals();
         let Some(dialog) = self.buy_dialog() else {
             return Vec::new();
         };
-        // The last frame may have shown a button that has gone.
+        // The last frame may have shown a button that is no longer there.
         if !dialog.fields(!removable.is_empty()).any(|shown| shown == field) {
             return Vec::new();
         }
         dialog.field = field;
         match field {
-            DialogField::Cancel => self.close_dialog(),
-            DialogField::Buy => self.confirm(None),
-            DialogField::Remove => self.remove_offered(&removable),
-            DialogField::Quantity => Vec::new(),
+            BuyField::Cancel => self.close_buy_dialog(),
+            BuyField::Buy => self.confirm(None),
+            BuyField::Remove => self.remove_offered(&removable),
+            BuyField::Quantity => Vec::new(),
         }
     }
 
-    pub(super) fn handle_dialog_wheel(&mut self, up: bool) {
+    pub(super) fn handle_buy_wheel(&mut self, up: bool) {
         let dialog = self.buy_dialog().filter(|dialog| !dialog.confirmed);
         if let Some(copies) = dialog.and_then(BuyDialog::copies_mut) {
             copies.step(if up { 1 } else { -1 });
         }
     }
 
-    fn close_dialog(&mut self) -> Vec<Effect> {
+    fn close_buy_dialog(&mut self) -> Vec<Effect> {
         let Some(Overlay::Buy(dialog)) = self.overlays.pop() else {
             return Vec::new();
         };
@@ -242,7 +189,7 @@ impl App {
         if let Some(dialog) = self.buy_dialog() {
             if why.is_some() || changed.is_some() {
                 if changed.is_some() {
-                    // Holding the key confirms nothing.
+                    // A held key must not confirm the new total.
                     dialog.held_key = held_key;
                 }
                 dialog.error = match &mut dialog.goods {
@@ -250,7 +197,7 @@ impl App {
                         copies.stop_typing();
                         why
                     }
-                    // What is confirmed next is what the dialog shows now.
+                    // The next confirmation is for the total that is shown from now on.
                     Goods::Basket { cents } => {
                         *cents = total_cents;
                         changed
@@ -258,7 +205,7 @@ impl App {
                 };
                 return Vec::new();
             }
-            (dialog.confirmed, dialog.field, dialog.held_key) = (true, DialogField::Cancel, held_key);
+            (dialog.confirmed, dialog.field, dialog.held_key) = (true, BuyField::Cancel, held_key);
         }
         let timeout_ms = u64::try_from(limits::DEADLINE_DEFAULT.as_millis()).unwrap_or(u64::MAX);
         let sent = SentOrder {
@@ -282,7 +229,7 @@ impl App {
         })]
     }
 
-    /// What the dialog orders, with the titles and costs of now.
+    /// The lines of the dialog's order, with the current titles and costs.
     fn sent_lines(&self, dialog: &BuyDialog) -> Vec<SentLine> {
         let line = |item: ItemNumber, quantity: Quantity| {
             let book = self.books.get(item);
@@ -302,7 +249,7 @@ impl App {
         }
     }
 
-    /// Says that the basket's total is another one than the dialog has shown so far.
+    /// A message if the basket's total differs from the total that the dialog has shown.
     fn changed_total(&self, dialog: &BuyDialog) -> Option<String> {
         let Goods::Basket { cents } = dialog.goods else {
             return None;
@@ -315,7 +262,7 @@ impl App {
     }
 }
 
-/// Changes the copies by a key of the dialog; returns whether it is one.
+/// Changes the copies by a key; returns whether the key does that.
 fn change_copies(copies: &mut Copies, key: Key) -> bool {
     match key {
         Key::Up | Key::Char('k') => copies.step(1),

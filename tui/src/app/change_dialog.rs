@@ -8,15 +8,15 @@ use super::held_key::HeldKey;
 
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeDialog {
-    /// The book that is changed; `None` for a new one.
+    /// The book to change; `None` for a new book.
     pub(crate) item: Option<ItemNumber>,
-    /// What may be typed, in the order of the rows.
+    /// The text fields, in the order of their rows.
     pub(crate) inputs: Vec<(ChangeField, Input)>,
     pub(crate) field: ChangeField,
     pub(crate) step: ChangeStep,
-    /// Why the last attempt changed nothing.
+    /// Why the last change was refused.
     pub(crate) error: Option<String>,
-    /// The key that opened the dialog or went on to its next step.
+    /// The key that opened the dialog or its current step.
     pub(super) held_key: HeldKey,
 }
 
@@ -36,15 +36,14 @@ pub(crate) enum ChangeField {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ChangeStep {
     Editing,
-    /// Asks whether the book is to be withdrawn.
-    Asking,
-    /// On its way.
+    ConfirmingWithdrawal,
+    /// Sent, without an answer yet.
     Sent(SentChange),
-    /// Whether it was done is not known, for this reason.
+    /// The outcome is unknown, for this reason.
     Unknown(SentChange, String),
 }
 
-/// A change with the key under which it is sent, and sent again.
+/// A change with its idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SentChange {
     pub(crate) key: OrderId,
@@ -52,14 +51,14 @@ pub(crate) struct SentChange {
     pub(crate) change: Change,
 }
 
-/// What is changed. The shop's own texts are kept: those on the screen are sanitized.
+/// The change. It never contains texts of the screen, which are sanitized: the shop's own texts are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// A new price, and perhaps a new stock.
+    /// A new price, and a new stock if there is one. The other fields come from a lookup.
     Price(Cost, Option<Stock>),
-    /// A book under a number that must be free.
+    /// A new book; its number must be free.
     Add(BookFields),
-    /// A change that needs nothing of the book, or of which that is known.
+    /// A change that needs no lookup of the book.
     Ready(BookAction),
 }
 
@@ -69,7 +68,7 @@ pub(crate) enum ChangeOutcome {
     Done,
     /// Nothing was changed, for this reason.
     Refused(String),
-    /// It is not known whether it was done; what was sent, and the reason.
+    /// The outcome is unknown; the action that was sent, and the reason.
     Unknown(BookAction, String),
 }
 
@@ -129,18 +128,18 @@ impl ChangeDialog {
             .map(|(field, input)| (*field, input))
     }
 
-    /// The buttons of its step: the first one changes nothing.
+    /// The buttons of the current step; the first one is always Cancel.
     pub(crate) fn buttons(&self) -> &'static [ChangeField] {
         use ChangeField::{Cancel, Save, Withdraw};
         match (&self.step, self.item) {
             (ChangeStep::Editing, Some(_)) => &[Cancel, Save, Withdraw],
             (ChangeStep::Editing, None) | (ChangeStep::Unknown(..), _) => &[Cancel, Save],
-            (ChangeStep::Asking, _) => &[Cancel, Withdraw],
+            (ChangeStep::ConfirmingWithdrawal, _) => &[Cancel, Withdraw],
             (ChangeStep::Sent(_), _) => &[Cancel],
         }
     }
 
-    /// Moves the focus to the next field, or to the one before: from Cancel over the text fields to the other buttons.
+    /// Moves the focus to the next or the previous field: Cancel, the text fields, the other buttons.
     pub(super) fn move_focus(&mut self, forward: bool) {
         let mut fields = vec![ChangeField::Cancel];
         if self.step == ChangeStep::Editing {
@@ -157,7 +156,7 @@ impl ChangeDialog {
         input.map_or("", |(_, input)| input.value().trim())
     }
 
-    /// The book and the change that the text fields state.
+    /// The book and the change that the text fields describe.
     ///
     /// # Errors
     /// What is missing or wrong.
@@ -207,7 +206,7 @@ impl ChangeDialog {
 }
 
 impl Change {
-    /// The request for it, given the shop's answer to a lookup of the book; `None` if no book has the number.
+    /// The action to send. `found` is the result of a lookup of the book; `None` if no book has the number.
     ///
     /// # Errors
     /// Why it cannot be done.

@@ -1,5 +1,5 @@
 //! The shopkeeper's dialog. It changes nothing by accident: the focus starts on Cancel, the key that opened a step and held
-//! keys never confirm, and a change that is on its way is sent again only under its key.
+//! keys never confirm, and a change is resent only with its own idempotency key.
 
 use common::OrderId;
 use common::wire::BookAction;
@@ -16,22 +16,13 @@ use crate::effect::{Effect, Request};
 use crate::input::{Key, KeyEvent};
 
 impl App {
-    /// Opens the dialog for the visible book, or for a new one; `by` is the key that was pressed for it, if any.
+    /// Opens the dialog for the visible book, or for a new one; `by` is the pressed key, `None` for a click.
     pub(super) fn open_change_dialog(&mut self, is_new: bool, by: Option<Key>) {
         let item = self.visible_book().filter(|_| !is_new);
         if item.is_some() || is_new {
             let dialog = ChangeDialog::new(item, HeldKey::pressed(by, self.now.elapsed));
             self.overlays.push(Overlay::Change(Box::new(dialog)));
         }
-    }
-
-    /// Why nothing can be changed here; `None` if something can.
-    pub(crate) fn changing_disabled_reason(&self) -> Option<String> {
-        if !self.connection.is_shopkeeper {
-            return Some("it needs the shopkeeper's token, see --token".to_owned());
-        }
-        let is_closed = self.connection.store_closed.is_some();
-        is_closed.then(|| "the shop's store is closed".to_owned())
     }
 
     /// The dialog, if it is the topmost overlay.
@@ -49,7 +40,7 @@ impl App {
         let Some(dialog) = self.change_dialog() else {
             return Vec::new();
         };
-        if dialog.held_key.ignores(key.key, now) {
+        if dialog.held_key.filter_repeat(key.key, now) {
             return Vec::new();
         }
         let field = dialog.field;
@@ -73,7 +64,7 @@ impl App {
             Key::Char('q' | 'n') => self.leave_change_step(),
             Key::Char('y') if confirms => {
                 let button = match dialog.step {
-                    ChangeStep::Asking => ChangeField::Withdraw,
+                    ChangeStep::ConfirmingWithdrawal => ChangeField::Withdraw,
                     _ => ChangeField::Save,
                 };
                 return self.confirm_change(button, Some(key.key));
@@ -101,7 +92,7 @@ impl App {
         Vec::new()
     }
 
-    /// Pasted text is typed into a text field, and never confirms.
+    /// Inserts pasted text into the focused text field; it never confirms.
     pub(super) fn paste_into_change(&mut self, text: &str) {
         if let Some((field, input)) = self.change_dialog().and_then(ChangeDialog::input) {
             let accepted: String = text.chars().filter(|c| field.accepts(*c)).collect();
@@ -109,17 +100,17 @@ impl App {
         }
     }
 
-    /// Goes back from the question to the text fields, or closes the dialog.
+    /// Returns from the confirmation of a withdrawal to the text fields, or closes the dialog.
     pub(super) fn leave_change_step(&mut self) {
         let Some(dialog) = self.change_dialog() else { return };
-        if dialog.step == ChangeStep::Asking {
+        if dialog.step == ChangeStep::ConfirmingWithdrawal {
             (dialog.step, dialog.field) = (ChangeStep::Editing, ChangeField::Cancel);
             return;
         }
         let left = match &dialog.step {
             ChangeStep::Sent(_) => Some("The change is on its way; a message will say how it ended"),
             ChangeStep::Unknown(..) => Some("Whether the change was done is unknown; look at the book again"),
-            ChangeStep::Editing | ChangeStep::Asking => None,
+            ChangeStep::Editing | ChangeStep::ConfirmingWithdrawal => None,
         };
         self.overlays.pop();
         if let Some(text) = left {
@@ -127,7 +118,7 @@ impl App {
         }
     }
 
-    /// Presses a button: goes on to the next step, or sends the change.
+    /// Presses a button: shows the next step, or sends the change.
     fn confirm_change(&mut self, button: ChangeField, by: Option<Key>) -> Vec<Effect> {
         let held_key = HeldKey::pressed(by, self.now.elapsed);
         let disabled = self.changing_disabled_reason();
@@ -141,19 +132,20 @@ impl App {
         dialog.held_key = held_key;
         let stated = match (&dialog.step, dialog.item) {
             (ChangeStep::Editing, Some(_)) if button == ChangeField::Withdraw => {
-                (dialog.step, dialog.field, dialog.error) = (ChangeStep::Asking, ChangeField::Cancel, None);
+                (dialog.step, dialog.field, dialog.error) =
+                    (ChangeStep::ConfirmingWithdrawal, ChangeField::Cancel, None);
                 return Vec::new();
             }
             (ChangeStep::Unknown(sent, _), _) => {
-                // Under the same key: it is never done a second time.
+                // With the same key, the shop never applies it twice.
                 let sent = sent.clone();
                 dialog.step = ChangeStep::Sent(sent.clone());
                 dialog.field = ChangeField::Cancel;
                 return vec![Effect::Send(Request::Change(sent))];
             }
-            (ChangeStep::Asking, Some(item)) => Ok((item, Change::Ready(BookAction::Withdraw))),
+            (ChangeStep::ConfirmingWithdrawal, Some(item)) => Ok((item, Change::Ready(BookAction::Withdraw))),
             (ChangeStep::Editing, _) => dialog.change(),
-            (ChangeStep::Sent(_) | ChangeStep::Asking, _) => return Vec::new(),
+            (ChangeStep::Sent(_) | ChangeStep::ConfirmingWithdrawal, _) => return Vec::new(),
         };
         let stated = disabled.map_or(stated, Err);
         let sent = stated.and_then(|(item, change)| {

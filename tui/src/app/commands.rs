@@ -1,4 +1,4 @@
-//! What each command does.
+//! The effects of each command.
 
 use common::ItemNumber;
 
@@ -14,7 +14,7 @@ use crate::format;
 use crate::input::{Key, KeyEvent};
 
 impl App {
-    /// Runs a command; `by` is the key that was pressed for it, if any. A disabled command tells the user why.
+    /// Runs a command; `by` is the pressed key, `None` for a click. A disabled command notifies the user of the reason.
     pub(super) fn run(&mut self, command: Command, by: Option<Key>) -> Vec<Effect> {
         if let Some(reason) = command.disabled_reason(self) {
             self.notify(Severity::Info, &format!("Cannot {} now: {reason}", verb(command)));
@@ -39,8 +39,8 @@ impl App {
             Command::Buy if self.screen == Screen::Orders && self.orders.has_several_books() => {
                 return self.refill_basket();
             }
-            Command::Buy => return self.open_dialog(by),
-            Command::Add => return self.put_into_basket(),
+            Command::Buy => return self.open_buy_dialog(by),
+            Command::Add => return self.add_to_basket(),
             Command::Basket => return self.open_basket(),
             Command::Change => self.open_change_dialog(false, by),
             Command::AddBook => self.open_change_dialog(true, by),
@@ -81,10 +81,10 @@ impl App {
         self.screen == self.home_screen && self.overlays.is_empty() && !self.can_close()
     }
 
-    /// Closes the topmost overlay, or what is open on the screen, or goes to the home screen.
+    /// Closes the topmost overlay, else the innermost pane or filter, else goes to the home screen.
     fn close(&mut self) -> Vec<Effect> {
         match self.overlays.last() {
-            Some(Overlay::Buy(_)) => return self.handle_dialog_key(KeyEvent::plain(Key::Esc)),
+            Some(Overlay::Buy(_)) => return self.handle_buy_key(KeyEvent::plain(Key::Esc)),
             Some(Overlay::Change(_)) => {
                 self.leave_change_step();
                 return Vec::new();
@@ -102,7 +102,7 @@ impl App {
         }
     }
 
-    /// The book that is selected on a visible pane.
+    /// The selected book, if its pane is visible.
     pub(crate) fn visible_book(&self) -> Option<ItemNumber> {
         let is_hidden = self.breakpoint() == Breakpoint::OnePane && self.shop.focus == Focus::Topics;
         self.shop

@@ -21,7 +21,7 @@ pub(crate) enum StreamState {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
-    /// What the header calls the shop: its address or its store.
+    /// The shop's name in the header: its address or its store.
     pub(crate) shop_name: String,
     /// The shop's address; empty while the store is still being opened.
     pub(crate) url: String,
@@ -32,13 +32,13 @@ pub(crate) struct Connection {
     pub(crate) stream: StreamState,
     /// The store's id; `None` before the first connection.
     pub(crate) store: Option<StoreId>,
-    /// The highest entry seen.
+    /// Highest ledger entry seen.
     pub(crate) head: Seq,
     /// Whether the front-end is connected to its catalog.
     pub(crate) upstream_live: bool,
-    /// Why the local store is closed for good.
+    /// Why the local store is closed permanently; `None` while it is open.
     pub(crate) store_closed: Option<String>,
-    /// The entry from which on the event stream is complete.
+    /// The ledger entry after which the event stream is complete.
     pub(super) live_from: Seq,
     pub(crate) stock_events: u64,
 }
@@ -104,7 +104,7 @@ impl Connection {
         self.stream == StreamState::Live && self.upstream_live && self.store_closed.is_none()
     }
 
-    /// When the countdown shows the next second.
+    /// When the countdown to the next attempt changes on the screen.
     pub(crate) fn next_wake(&self, now: Duration) -> Option<Duration> {
         let StreamState::Waiting { retry_at, .. } = self.stream else {
             return None;

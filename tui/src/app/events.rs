@@ -1,4 +1,4 @@
-//! Events of the connection, of single books, and of time.
+//! Handles events of the connection, of single books, and of the clock.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use common::{Code, ItemNumber};
 
 use super::autopilot::RunStatus;
 use super::books::StockVisibility;
+use super::buy_dialog::Goods;
 use super::connection::StreamState;
-use super::dialog::Goods;
 use super::notices::Severity;
 use super::remote_data::SPINNER_FRAME;
 use super::sanitize::sanitized;
@@ -19,7 +19,7 @@ use crate::command::Screen;
 use crate::effect::{Effect, Request};
 use crate::journal::JournalContents;
 
-/// How often a chart moves when nothing else changes.
+/// Time between two redraws of a chart when nothing else changes.
 const CHART_STEP: Duration = Duration::from_secs(1);
 
 impl App {
@@ -52,7 +52,7 @@ impl App {
             } => return self.handle_connected(hello, after.is_some() && !store_changed),
             StreamItem::Event(ShopEvent::Stock(event)) => return self.handle_stock(event),
             StreamItem::Event(ShopEvent::Resync(resync)) => {
-                // As after an older copy of the store was restored: what is shown may be of entries that are gone.
+                // An older copy of the store was restored: books on the screen may come from entries that no longer exist.
                 let is_older = resync.seq < self.connection.head;
                 self.connection.head = resync.seq;
                 self.connection.live_from = resync.seq;
@@ -98,11 +98,11 @@ impl App {
         let item = event.item;
         match self.books.apply(event, self.now.elapsed) {
             StockVisibility::Unlisted => {
-                if !self.shop.is_loading_books() && self.basket.asked.is_empty() {
+                if !self.shop.is_loading_books() && self.basket.requested.is_empty() {
                     self.books.clear_early_events();
                 }
-                // A book of the basket that was withdrawn may be back.
-                if self.basket.line(item).is_some() && self.basket.asked.insert(item) {
+                // A withdrawn book of the basket may have been added again.
+                if self.basket.line(item).is_some() && self.basket.requested.insert(item) {
                     self.dirty = true;
                     return vec![Effect::Send(Request::Book(item))];
                 }
@@ -187,7 +187,7 @@ impl App {
     pub(super) fn handle_book(&mut self, item: ItemNumber, result: Result<Book, Error>) {
         let in_basket = self.basket.line(item).is_some();
         let mut is_wanted = in_basket;
-        self.basket.asked.remove(&item);
+        self.basket.requested.remove(&item);
         if let Some(dialog) = self.buy_dialog()
             && let Goods::Book {
                 item: wanted, loading, ..
@@ -204,14 +204,14 @@ impl App {
         match result {
             Ok(book) if book.item == item && (self.books.get(item).is_some() || is_wanted) => {
                 self.books.upsert(&book, self.now.elapsed);
-                self.basket.gone.remove(&item);
+                self.basket.withdrawn.remove(&item);
                 if let Some(book) = self.books.get(item) {
                     self.basket.note_book(book);
                 }
             }
             Err(error) if error.code() == Some(Code::UnknownItem) => {
                 if in_basket {
-                    self.basket.gone.insert(item);
+                    self.basket.withdrawn.insert(item);
                 }
                 if let Some(title) = self.books.get(item).map(|book| book.title.clone()) {
                     self.notify(Severity::Info, &format!("{title} has left the catalog"));
@@ -231,7 +231,7 @@ impl App {
         self.connection.store_closed = Some(sanitized(&reason));
     }
 
-    /// Takes over the state of the run; on another screen a notice says that it has ended.
+    /// Stores the status of the run; on another screen, a notice reports its end.
     pub(super) fn handle_run_status(&mut self, status: RunStatus) {
         let before = std::mem::replace(&mut self.autopilot.status, status);
         if before.running && !status.running && self.screen != Screen::Autopilot {
@@ -257,7 +257,7 @@ impl App {
         effects
     }
 
-    /// When the next [`crate::message::Event::Tick`] is due: something on the screen changes with time, or is loaded again.
+    /// When the next [`crate::message::Event::Tick`] is due, because the screen changes with time or a request is due.
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         let now = self.now.elapsed;
         let still = self.reduced_motion;
@@ -278,7 +278,7 @@ impl App {
         .min()
     }
 
-    /// Whether the chart of the visible book still has something to move out on its left.
+    /// Whether the chart of the visible book has points that time moves.
     fn is_chart_moving(&self) -> bool {
         let history = self.visible_book().and_then(|item| self.books.history(item));
         let (Some(history), Some(range)) = (history, self.shop.chart_range()) else {

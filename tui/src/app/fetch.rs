@@ -1,4 +1,4 @@
-//! Topics and books of the shop's screen: loading them page by page, loading them again, sorting and selecting them.
+//! Topics and books of the shop's screen: loading pages, refreshing, sorting and selecting.
 
 use std::collections::HashSet;
 
@@ -15,9 +15,9 @@ use super::shop::{ShopScreen, Sort, Topic};
 use super::whole_shop::WholeShop;
 use crate::effect::{Effect, Query, Request};
 
-/// The next page is loaded when the selection comes this close to the end, in rows.
+/// Distance of the selection from the end at which the next page is loaded, in rows.
 const PREFETCH_ROWS: usize = 40;
-/// The most books that are loaded as candidates for letters in the same order.
+/// Most books that are loaded as candidates for fuzzy matching.
 const CANDIDATES_MAX: usize = 1_000;
 
 impl ShopScreen {
@@ -79,8 +79,8 @@ impl ShopScreen {
     }
 
     pub(super) fn refresh(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
-        // Books may be new or gone; the next search loads the whole shop again.
-        self.whole = WholeShop::NotAsked;
+        // Books may have been added or withdrawn; the next search loads the whole shop again.
+        self.whole = WholeShop::NotRequested;
         let mut effects = self.load_topics(shared);
         effects.extend(self.refresh_listings(shared, |_| true));
         effects
@@ -97,7 +97,7 @@ impl ShopScreen {
         effects
     }
 
-    /// Loads again what failed: at once, or when its delay is over.
+    /// Retries failed loads: all of them if `at_once`, else those whose delay has passed.
     pub(super) fn retry_failed(&mut self, at_once: bool, shared: &Shared<'_>) -> Vec<Effect> {
         let now = shared.elapsed();
         let mut effects = Vec::new();
@@ -133,7 +133,7 @@ impl ShopScreen {
                 for book in &page.books {
                     shared.books.upsert(book, now);
                 }
-                // The stream did not report what happened between this page and its first event.
+                // The stream did not report changes between this page and the first event.
                 is_outdated = effects.is_empty() && listing.read_seq.is_some_and(|read| read < live_from);
             }
             Err(error) => listing.data.fail(&error, now),
@@ -162,7 +162,7 @@ impl ShopScreen {
         self.listings().any(|listing| listing.data.is_loading())
     }
 
-    /// Drops the books that are neither in a list nor in the basket.
+    /// Drops the books that are neither in a list, nor in the basket, nor in the dialog.
     pub(super) fn release_unlisted_books(&self, shared: &mut Shared<'_>) {
         let mut listed: HashSet<_> = self
             .listings()
@@ -174,13 +174,13 @@ impl ShopScreen {
         shared.books.retain(&listed);
     }
 
-    /// Drops everything and loads it from another store.
+    /// Drops all books and topics and loads those of another store.
     pub(super) fn reset(&mut self, shared: &mut Shared<'_>) -> Vec<Effect> {
         shared.books.clear();
-        self.whole = WholeShop::NotAsked;
+        self.whole = WholeShop::NotRequested;
         self.topic_listing = None;
         self.topics.value = None;
-        self.topics.state = LoadState::NotAsked;
+        self.topics.state = LoadState::NotRequested;
         let mut effects = self.search_whole_shop(shared);
         self.rebuild_rows(shared.books);
         effects.extend(self.load_topics(shared));
@@ -196,14 +196,14 @@ impl ShopScreen {
         self.load_more(shared)
     }
 
-    /// Selects the last book of the topic, which is loaded without those before; `None` if the last rows are loaded.
+    /// Jumps to the last book of the topic without loading the books before it; `None` if they are loaded.
     pub(super) fn jump_to_end(&mut self, shared: &Shared<'_>) -> Option<Effect> {
         let generation = self.next_generation();
         let listing = self.topic_listing.as_mut().filter(|_| self.search.is_none())?;
         listing.jump_to_end(generation, shared.elapsed())
     }
 
-    /// Loads the first books again if only the last ones are there; `None` if they are.
+    /// Loads the first books of the topic again after a jump to its end; `None` if they are loaded.
     pub(super) fn return_to_start(&mut self, shared: &Shared<'_>) -> Option<Effect> {
         let generation = self.next_generation();
         let listing = self.topic_listing.as_mut().filter(|listing| listing.is_tail)?;

@@ -1,4 +1,4 @@
-//! A line of text that narrows a list while it is typed.
+//! A text field that filters a list while the user types.
 
 use tui_input::Input;
 
@@ -8,16 +8,16 @@ use crate::input::{Key, KeyEvent};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
     pub(crate) input: Input,
-    /// Whether keys edit the text; otherwise they move in the list.
+    /// Whether keys edit the text; otherwise they move the selection.
     pub(crate) editing: bool,
 }
 
-/// What a key means while a filter is edited.
+/// The meaning of a key while a filter is edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FilterKey {
-    /// The filter goes.
+    /// Remove the filter.
     Cleared,
-    /// The keys move in the list again.
+    /// Stop editing; the filter stays.
     Left,
     Up,
     Down,

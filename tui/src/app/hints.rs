@@ -10,7 +10,7 @@ use crate::command::{Command, Screen};
 pub(crate) struct Hint {
     pub(crate) keys: String,
     pub(crate) label: String,
-    /// What a click does, if anything.
+    /// The target of a click.
     pub(crate) target: Option<Target>,
     /// Whether the command can run now.
     pub(crate) enabled: bool,
@@ -78,7 +78,7 @@ impl App {
             Some(Overlay::Change(dialog)) => {
                 let (key, label) = match dialog.step {
                     ChangeStep::Editing => ("y", "save"),
-                    ChangeStep::Asking => ("y", "withdraw"),
+                    ChangeStep::ConfirmingWithdrawal => ("y", "withdraw"),
                     ChangeStep::Unknown(..) => ("y", "ask again"),
                     ChangeStep::Sent(_) => return vec![fixed("Esc", "close", Some(Command::Close))],
                 };

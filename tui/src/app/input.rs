@@ -10,7 +10,7 @@ use crate::command::{Command, Screen, palette};
 use crate::effect::Effect;
 use crate::input::{InputEvent, Key, KeyEvent, MouseAction, MouseEvent};
 
-/// How many rows a step of the wheel moves.
+/// Rows that one step of the wheel moves.
 const WHEEL_ROWS: usize = 3;
 
 impl App {
@@ -27,12 +27,12 @@ impl App {
     }
 
     fn handle_key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        // These work everywhere.
+        // These commands work everywhere, also in dialogs and text fields.
         if let Some(command @ (Command::Quit | Command::Suspend | Command::Redraw)) = self.keymap.command(key) {
             return self.run(command, None);
         }
         match self.overlays.last() {
-            Some(Overlay::Buy(_)) => self.handle_dialog_key(key),
+            Some(Overlay::Buy(_)) => self.handle_buy_key(key),
             Some(Overlay::Basket) => self.handle_basket_key(key),
             Some(Overlay::StartRun(_)) => self.handle_run_dialog_key(key),
             Some(Overlay::Change(_)) => self.handle_change_key(key),
@@ -96,7 +96,7 @@ impl App {
         Vec::new()
     }
 
-    /// Runs the command in a row of the palette, and closes it; a disabled command only shows its reason there.
+    /// Runs the command in a row of the palette, and closes the palette unless the command is disabled.
     fn run_from_palette(&mut self, row: usize, by: Option<Key>) -> Vec<Effect> {
         let Some(Overlay::Palette(picker)) = self.overlays.last_mut() else {
             return Vec::new();
@@ -217,7 +217,7 @@ impl App {
                 self.basket.select(row);
                 Vec::new()
             }
-            Target::Field(field) => self.handle_dialog_click(field),
+            Target::BuyField(field) => self.handle_buy_click(field),
             Target::RunField(field) => self.handle_run_dialog_click(field),
             Target::ChangeField(field) => self.handle_change_click(field),
             Target::Palette(row) => self.run_from_palette(row, None),
@@ -264,8 +264,8 @@ impl App {
                 self.basket.select(step(self.basket.selected));
                 Vec::new()
             }
-            Target::Field(_) => {
-                self.handle_dialog_wheel(up);
+            Target::BuyField(_) => {
+                self.handle_buy_wheel(up);
                 Vec::new()
             }
             Target::Overlay => {

@@ -1,9 +1,9 @@
-//! The layout of the last frame: what a click hits, and where each list was scrolled to.
+//! The layout of the last frame: the targets of clicks, and the scroll position of each list.
 
 use ratatui::layout::{Position, Rect};
 
+use super::buy_dialog::BuyField;
 use super::change_dialog::ChangeField;
-use super::dialog::DialogField;
 use super::run_dialog::RunField;
 use super::shop::Focus;
 use crate::command::{Command, Screen};
@@ -29,12 +29,12 @@ pub(crate) struct Viewport {
     pub(crate) rows: usize,
 }
 
-/// A text of which only some lines may be visible.
+/// The scroll range of a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ScrolledText {
     /// The number of rows that fit.
     pub(crate) rows: usize,
-    /// How far the text can be scrolled, in lines.
+    /// Largest scroll position, in lines.
     pub(crate) scroll_max: usize,
 }
 
@@ -75,7 +75,7 @@ impl Breakpoint {
     }
 }
 
-/// What a click means.
+/// The meaning of a click.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     Tab(Screen),
@@ -87,13 +87,13 @@ pub(crate) enum Target {
     Order(usize),
     /// Selects a line of the basket.
     BasketLine(usize),
-    Field(DialogField),
+    BuyField(BuyField),
     RunField(RunField),
     ChangeField(ChangeField),
     Palette(usize),
     /// The text of an overlay, which can be scrolled.
     Overlay,
-    /// Behind an overlay: nothing.
+    /// The screen behind an overlay, where a click has no effect.
     Nothing,
 }
 

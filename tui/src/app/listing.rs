@@ -1,4 +1,4 @@
-//! A list of books that is loaded page by page as the selection moves down; it may be a catalog of a million books.
+//! A list of books that is loaded page by page as the selection moves down, from a catalog of up to a million books.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,35 +9,35 @@ use common::{ItemNumber, Seq, limits};
 use super::remote_data::RemoteData;
 use crate::effect::{Effect, Query, Request};
 
-/// The most books in a list. A narrower search finds the others.
+/// Most books in a list. A narrower search finds the others.
 pub(super) const BOOKS_MAX: usize = 20_000;
-/// Fewer books at the end of a topic are loaded together with some before them.
+/// Least number of books that a jump to the end shows, if the topic has them.
 const TAIL_BOOKS_MIN: usize = 50;
-/// The most requests of a jump to the end. Numbers below 2⁵³ need 53 to be doubled and 53 to be halved.
+/// Most requests of a jump to the end. Item numbers below 2⁵³ need 53 doublings and 53 bisections.
 const JUMP_REQUESTS_MAX: u8 = 120;
-/// The most books that a refresh loads at once; the list grows again as the selection moves down.
+/// Most books that a refresh loads; the list grows again as the selection moves down.
 const REFRESH_BOOKS_MAX: usize = 1_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Listing {
     pub(crate) query: Query,
-    /// Answers with another number are ignored.
+    /// Number of the listing; answers with another number are ignored.
     pub(crate) generation: u64,
     /// The books, in the shop's order.
     pub(crate) items: Vec<ItemNumber>,
     /// The cursor of the next page; `None` at the end.
     pub(crate) next: Option<String>,
-    /// The lowest `seq` that a page was read at.
+    /// Lowest `seq` at which a page was read.
     pub(crate) read_seq: Option<Seq>,
     pub(crate) data: RemoteData<()>,
     listed: HashSet<ItemNumber>,
     refreshing: Option<Refresh>,
     jump: Option<Jump>,
-    /// Whether the books are the last ones, without those before.
+    /// Whether only the last books of the topic are loaded.
     pub(crate) is_tail: bool,
 }
 
-/// A refresh: the new list while the old one is still shown.
+/// The new list of a refresh, while the old one is still shown.
 #[derive(Debug, Clone)]
 struct Refresh {
     items: Vec<ItemNumber>,
@@ -45,18 +45,19 @@ struct Refresh {
     wanted: usize,
 }
 
-/// A search for the last books of a topic by their numbers: these are doubled until no page follows, then halved.
+/// A search for the last books of a topic by item number. Exponential, then binary search for the last page.
 #[derive(Debug, Clone)]
 struct Jump {
-    /// The last book of a page that another page follows.
+    /// Number of the last book of a page that is not the last page.
     low: u64,
     /// The books of that page.
     before: Vec<ItemNumber>,
-    /// A number that no page follows.
+    /// Number whose page is the last page.
     high: Option<u64>,
-    /// The books after it.
+    /// The books after `high`.
     found: Vec<ItemNumber>,
-    asked: u64,
+    /// Number after which the requested page begins.
+    cursor: u64,
     requests_left: u8,
 }
 
@@ -64,26 +65,26 @@ impl Jump {
     /// The number after which the next page is read; `None` at the end of the search.
     fn next(&mut self, page: &BookPage) -> Option<u64> {
         let items = page.books.iter().map(|book| book.item);
-        if self.asked == self.low {
-            // Nothing is between the two numbers any more: these are the books after the page before them.
+        if self.cursor == self.low {
+            // The search has converged: this page follows the books in `before`.
             self.found = self.before.drain(..).chain(items).collect();
             return None;
         }
         match (page.books.last(), &page.next) {
             (Some(last), Some(_)) => (self.low, self.before) = (last.item.get(), items.collect()),
-            _ => (self.high, self.found) = (Some(self.asked), items.collect()),
+            _ => (self.high, self.found) = (Some(self.cursor), items.collect()),
         }
         self.requests_left = self.requests_left.saturating_sub(1);
         if self.requests_left == 0 || self.found.len() >= TAIL_BOOKS_MIN {
             return None;
         }
         let after_low = self.low.saturating_add(1);
-        self.asked = match self.high {
+        self.cursor = match self.high {
             Some(high) if high <= after_low => self.low,
             Some(high) => self.low.midpoint(high),
-            None => self.asked.saturating_mul(2).max(after_low).min(limits::ITEM_MAX),
+            None => self.cursor.saturating_mul(2).max(after_low).min(limits::ITEM_MAX),
         };
-        Some(self.asked)
+        Some(self.cursor)
     }
 }
 
@@ -111,7 +112,7 @@ impl Listing {
         self.data.value.is_some() && self.next.is_none() && !self.is_tail
     }
 
-    /// Loads the next page, unless there is none or one is on its way.
+    /// Loads the next page, unless there is none or a page is being loaded.
     pub(crate) fn more(&mut self, now: Duration) -> Option<Effect> {
         if self.data.is_loading() || self.data.is_failed() || self.items.len() >= BOOKS_MAX {
             return None;
@@ -120,23 +121,23 @@ impl Listing {
         Some(self.load(Some(after), now))
     }
 
-    /// Looks for the last books, without loading those before; `None` if they are loaded. A topic is listed by item number, and
-    /// its cursor is the number of the last book before the page.
+    /// Searches for the last books without loading the books before them; `None` if they are loaded. A topic is listed by item
+    /// number; the cursor of a page is the number of the last book before it.
     pub(crate) fn jump_to_end(&mut self, generation: u64, now: Duration) -> Option<Effect> {
         let (Query::Topic(_), Some(_), Some(last)) = (&self.query, &self.next, self.items.last()) else {
             return None;
         };
-        let (low, asked) = (last.get(), last.get().saturating_mul(2).min(limits::ITEM_MAX));
+        let (low, cursor) = (last.get(), last.get().saturating_mul(2).min(limits::ITEM_MAX));
         self.jump = Some(Jump {
             low,
             before: Vec::new(),
             high: None,
             found: Vec::new(),
-            asked,
+            cursor,
             requests_left: JUMP_REQUESTS_MAX,
         });
         (self.generation, self.refreshing) = (generation, None);
-        Some(self.load(Some(asked.to_string()), now))
+        Some(self.load(Some(cursor.to_string()), now))
     }
 
     pub(crate) fn is_jumping(&self) -> bool {
@@ -149,7 +150,7 @@ impl Listing {
         self.refreshing = Some(Refresh {
             items: Vec::new(),
             next: None,
-            // The last books are replaced by the first page.
+            // The first page replaces the last books.
             wanted: if self.is_tail {
                 0
             } else {

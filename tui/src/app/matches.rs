@@ -7,7 +7,7 @@ use common::ItemNumber;
 use super::books::Books;
 use crate::fuzzy::{Rank, Searcher};
 
-/// The rank of a book that only the shop finds.
+/// Rank of a book that the shop's search found and the local search did not.
 const FOUND_BY_SHOP: Rank = Rank::Words(u8::MAX);
 
 #[derive(Debug, Clone, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Matches {
     /// The text that was searched for.
     text: String,
     ranked: Vec<(Rank, ItemNumber)>,
-    /// The candidates that were ranked, whether or not they match.
+    /// Ranked candidates, including those without a match.
     seen: HashSet<ItemNumber>,
 }
 
@@ -46,7 +46,7 @@ impl Matches {
         let ranked: HashSet<_> = self.ranked.iter().map(|(_, item)| *item).collect();
         let others = found_by_shop.iter().filter(|item| !ranked.contains(item));
         self.ranked.extend(others.map(|item| (FOUND_BY_SHOP, *item)));
-        // Books of one rank by number, as the shop lists them: what arrives later changes no order.
+        // Books of equal rank are sorted by number, like the shop's lists, so that later books do not reorder earlier ones.
         self.ranked.sort_unstable();
     }
 

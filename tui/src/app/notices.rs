@@ -30,9 +30,9 @@ pub(crate) struct Notice {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notices {
-    /// The newest last, at most 500.
+    /// Notices, the newest last, at most `LOG_MAX`.
     pub(crate) log: VecDeque<Notice>,
-    /// The notice on the status row, and until when it is shown.
+    /// The notice on the status row, and the time when it disappears.
     pub(crate) toast: Option<(Notice, Duration)>,
 }
 

@@ -1,4 +1,4 @@
-//! The rows of the orders' screen: which orders are shown, and in which order.
+//! The rows of the orders' screen: filter, sort order and selection.
 
 use std::cmp::Reverse;
 
@@ -73,7 +73,7 @@ impl Orders {
         };
         let order = |row: &usize| list.get(*row);
         match self.sort {
-            // The list is in this order; a filter puts the best match first.
+            // The list is sorted by time, or by match if there is a filter.
             OrderColumn::Time => {}
             OrderColumn::Title => rows.sort_by_cached_key(|row| order(row).map(|order| fold(&order.title()))),
             OrderColumn::State => rows.sort_by_key(|row| order(row).map(|order| order.state.name())),

@@ -1,9 +1,9 @@
-//! What lies over the screen.
+//! Overlays: dialogs and popups over the screen.
 
 use tui_input::Input;
 
+use super::buy_dialog::BuyDialog;
 use super::change_dialog::ChangeDialog;
-use super::dialog::BuyDialog;
 use super::run_dialog::RunDialog;
 
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(crate) enum Overlay {
     Buy(Box<BuyDialog>),
     /// A shopkeeper's change of a book, or a new book.
     Change(Box<ChangeDialog>),
-    /// Whether a run of the autopilot may start.
+    /// The confirmation before a run of the autopilot starts.
     StartRun(Box<RunDialog>),
     /// The selected book's chart.
     Chart,

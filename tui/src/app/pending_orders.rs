@@ -1,5 +1,4 @@
-//! How a pending order is decided: by the answer to its purchase, or by lookups with its own key. A second order never
-//! replaces it.
+//! Resolves pending orders: by the answer to the purchase, or by lookups with the order's own key, never by a second order.
 
 use common::client::Error;
 use common::wire::{Receipt, StockEvent};
@@ -13,13 +12,13 @@ use crate::effect::{Effect, Request};
 use crate::format;
 use crate::journal::{self, JournalContents, NotSold, NotSoldReason, Outcome, Record};
 
-/// How long after its deadline an order that the shop does not know counts as never placed: clocks may differ a little.
+/// Time after its deadline at which an order unknown to the shop counts as never placed, to allow for clock skew.
 const CLOCK_MARGIN_MS: u64 = 2_000;
-/// The first lookup of another program's pending order waits as long as the one after this many lookups: that program asks too.
+/// Initial lookup count of another program's order: starts with the delay of the fourth lookup.
 const OTHERS_CHECKS: u32 = 3;
 
 impl Orders {
-    /// Takes over the orders of earlier sessions.
+    /// Adds the orders of earlier sessions.
     pub(super) fn handle_journal(&mut self, result: Result<JournalContents, String>, shared: &mut Shared<'_>) {
         let contents = match result {
             Ok(contents) => contents,
@@ -37,7 +36,7 @@ impl Orders {
                 &format!("Skipped {lines} of the file of your orders that cannot be parsed"),
             );
         }
-        let mut older = journal::replay(contents.records);
+        let mut older = journal::recorded_orders(contents.records);
         older.retain(|order| self.find(order.sent.order).is_none());
         let older = older.into_iter().rev();
         let older = older.map(|order| Purchase::sent_before(order.sent, OrderState::of_outcome(order.outcome)));
@@ -48,7 +47,7 @@ impl Orders {
         self.journal.succeed((), shared.elapsed());
     }
 
-    /// Takes over what was recorded since, mostly by other programs of this user.
+    /// Applies records that were appended to the journal, mostly by other programs of this user.
     pub(super) fn handle_new_records(&mut self, contents: JournalContents, shared: &Shared<'_>) {
         for record in contents.records {
             match record {
@@ -56,7 +55,7 @@ impl Orders {
                     if self.find(sent.order).is_none() {
                         let why = "another program is buying it".to_owned();
                         let mut purchase = Purchase::sent_before(sent, OrderState::Unknown { why });
-                        // That program records the outcome itself, unless it is killed.
+                        // The other program records the outcome, unless it is killed.
                         purchase.checks = OTHERS_CHECKS;
                         purchase.schedule_check(shared.elapsed());
                         self.push(purchase);
@@ -67,23 +66,23 @@ impl Orders {
                         purchase.sent.store.get_or_insert(store);
                     }
                 }
-                Record::Sold { receipt } => self.settle(receipt.order, Outcome::Sold(receipt)),
-                Record::NotSold(not_sold) => self.settle(not_sold.order, Outcome::NotSold(not_sold)),
+                Record::Sold { receipt } => self.apply_outcome(receipt.order, Outcome::Sold(receipt)),
+                Record::NotSold(not_sold) => self.apply_outcome(not_sold.order, Outcome::NotSold(not_sold)),
             }
         }
         let selected = self.selected().map(|purchase| purchase.sent.order);
         self.rebuild_rows(selected);
     }
 
-    /// Takes over a decision that is on record.
-    fn settle(&mut self, order: OrderId, outcome: Outcome) {
+    /// Applies a recorded outcome to a pending order.
+    fn apply_outcome(&mut self, order: OrderId, outcome: Outcome) {
         if let Some(purchase) = self.find_mut(order).filter(|purchase| purchase.state.is_pending()) {
             purchase.state = OrderState::of_outcome(outcome);
             (purchase.next_check_at, purchase.check_in_flight) = (None, false);
         }
     }
 
-    /// Makes the lookup of every pending order due now.
+    /// Schedules a lookup of every order with an unknown outcome for now.
     pub(super) fn schedule_checks(&mut self, shared: &Shared<'_>) {
         // Until the shop has named its store, "unknown order" could mean "not in this store".
         if shared.connection.store.is_none() {
@@ -114,7 +113,7 @@ impl Orders {
             }
             purchase.check_in_flight = true;
             let order = purchase.sent.order;
-            // Only while the user waits in its dialog may the order be sent again; later a sale would be a surprise.
+            // The order is resent only while its dialog is open; later, a sale would surprise the user.
             let request = if in_dialog == Some(order) && !purchase.deadline_passed(now.wall, 0) {
                 Request::Buy {
                     sent: purchase.sent.clone(),
@@ -223,7 +222,7 @@ impl Purchase {
                 Severity::Warning,
                 "The answer was lost: unknown, checking with the same key".to_owned(),
             ),
-            // A long title is cut at its end, never the amount.
+            // The amount comes first, so that a long title is truncated instead.
             OrderState::Sold(receipt) => (
                 Severity::Success,
                 format!("Bought for {}: {copies}", format::amount(receipt.total.cents())),
@@ -259,7 +258,7 @@ fn not_placed(order: OrderId, detail: String, shared: &Shared<'_>) -> OrderState
     })
 }
 
-/// The state of an order after an answer; the stock shown follows a sale.
+/// The state of an order after an answer. A sale also updates the stock on the screen.
 fn state_after(
     order: OrderId,
     answer: Result<Receipt, Error>,

@@ -1,4 +1,4 @@
-//! A receipt as names and values for its pane, and as the text that is copied.
+//! A receipt as labels and values for its pane, and as text for the clipboard.
 
 use common::money::Total;
 use common::{Cost, Quantity};
@@ -15,15 +15,15 @@ pub(crate) struct ShownLine {
     pub(crate) title: String,
     pub(crate) quantity: Quantity,
     pub(crate) cost: Option<Cost>,
-    /// The amount in cents; `None` if it is not known or nothing is to be paid.
+    /// The amount in cents; `None` if it is unknown or the order was not sold.
     pub(crate) cents: Option<u64>,
-    /// Why the order was refused for this line.
+    /// Why this line caused the refusal of the order; `None` if it did not.
     pub(crate) refused: Option<String>,
 }
 
 impl Purchase {
-    /// Its books. Title and cost are those of the receipt, which a command did not know when it sent the order, else those of
-    /// the order.
+    /// The lines of the order. Title and cost come from the receipt if there is one, else from the order: commands send orders
+    /// without them.
     pub(crate) fn lines(&self) -> Vec<ShownLine> {
         let (receipt, not_sold) = match &self.state {
             OrderState::Sold(receipt) => (Some(receipt), None),
@@ -62,13 +62,13 @@ impl Purchase {
         self.lines().into_iter().map(|line| line.title).collect()
     }
 
-    /// The title of its first book, and how many other books it has.
+    /// The title of the first book, and the number of other books.
     pub(crate) fn title(&self) -> String {
         format::first_of(&self.titles(), usize::MAX, "")
     }
 }
 
-/// The short values of an order. The lines of several books have copies, costs and total.
+/// Labels and numbers of an order. Copies, cost and total only for a single book: several books have them in their lines.
 pub(crate) fn numbers(purchase: &Purchase, zone: &TimeZone) -> Vec<(&'static str, String)> {
     let sent = &purchase.sent;
     let receipt = match &purchase.state {
@@ -90,7 +90,7 @@ pub(crate) fn numbers(purchase: &Purchase, zone: &TimeZone) -> Vec<(&'static str
     numbers
 }
 
-/// The number of its only book, its id, and where it was placed.
+/// Labels and ids of an order: its only book, the order, the shop and the store.
 pub(crate) fn names(purchase: &Purchase) -> Vec<(&'static str, String)> {
     let sent = &purchase.sent;
     let mut names = Vec::new();

@@ -1,4 +1,4 @@
-//! The state of the dialog before random shoppers are let in.
+//! The state of the dialog that confirms the start of the autopilot.
 
 use std::net::IpAddr;
 
@@ -34,7 +34,7 @@ impl RunDialog {
         }
     }
 
-    /// Whether what must be typed was typed.
+    /// Whether the host, if one is required, was typed.
     pub(crate) fn can_start(&self) -> bool {
         let typed = self.input.value().trim();
         self.host.as_ref().is_none_or(|host| host.eq_ignore_ascii_case(typed))

@@ -1,5 +1,5 @@
-//! Starting random shoppers, who really buy: the dialog's focus starts on Cancel, and the host of a shop on another machine
-//! must be typed.
+//! Starting the autopilot, whose shoppers really buy: the dialog's focus starts on Cancel, and the host of a shop on another
+//! machine must be typed.
 
 use super::held_key::HeldKey;
 use super::overlay::Overlay;
@@ -11,7 +11,7 @@ use crate::effect::Effect;
 use crate::input::{Key, KeyEvent};
 
 impl App {
-    /// Stops the run, or asks before one is started; `by` is the key that was pressed for it, if any.
+    /// Stops the run, or opens the dialog that starts one; `by` is the pressed key, `None` for a click.
     pub(super) fn start_or_stop_run(&mut self, by: Option<Key>) -> Vec<Effect> {
         if self.autopilot.status.running {
             return vec![Effect::AutopilotCommand(Command::Start)];
@@ -35,7 +35,7 @@ impl App {
         let Some(dialog) = self.run_dialog() else {
             return Vec::new();
         };
-        if dialog.held_key.ignores(key.key, now) {
+        if dialog.held_key.filter_repeat(key.key, now) {
             return Vec::new();
         }
         match key.key {
@@ -45,7 +45,7 @@ impl App {
             Key::Tab | Key::Down => dialog.field = dialog.next_field(),
             Key::BackTab | Key::Up => dialog.field = dialog.previous_field(),
             _ if dialog.host.is_some() => {
-                // What is typed can only be the host.
+                // Typed text can only be the host.
                 dialog.field = RunField::Host;
                 edit(&mut dialog.input, key);
             }
@@ -69,7 +69,7 @@ impl App {
         Vec::new()
     }
 
-    /// Starts the run if the dialog permits it and the autopilot still can.
+    /// Starts the run if the dialog permits it and the autopilot is still available.
     fn start_run(&mut self) -> Vec<Effect> {
         let is_ready = self.autopilot.available.is_ok() && !self.autopilot.status.running;
         if !is_ready || !self.run_dialog().is_some_and(|dialog| dialog.can_start()) {

@@ -3,8 +3,8 @@
 use common::text;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// Replaces control characters and what terminals draw in different widths, which would leave parts of it on the screen: a
-/// flag becomes its letters, and of emoji that are joined or coloured only the first one stays.
+/// Replaces control characters, and characters whose width differs between terminals, which would leave remains on the screen:
+/// a flag becomes its letters, and a joined or colored emoji its first emoji.
 pub(super) fn sanitized(text: &impl ToString) -> String {
     let text = text::sanitize(&text.to_string()).into_owned();
     if text.is_ascii() {
@@ -15,7 +15,7 @@ pub(super) fn sanitized(text: &impl ToString) -> String {
 
 fn of_one_width(grapheme: &str) -> String {
     let is_flag = |c: char| ('\u{1f1e6}'..='\u{1f1ff}').contains(&c);
-    // The zero width joiner, the selectors of text and emoji, keycaps, skin colours and tags.
+    // Zero width joiner, text and emoji selectors, keycap, skin colors, tags.
     let is_modifier = |c: char| matches!(c, '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' | '\u{20e3}' | '\u{1f3fb}'..='\u{1f3ff}' | '\u{e0020}'..='\u{e007f}');
     if grapheme.chars().any(is_flag) {
         let letters = grapheme.chars().filter(|c| is_flag(*c));
@@ -24,7 +24,7 @@ fn of_one_width(grapheme: &str) -> String {
             .collect();
     }
     match grapheme.chars().position(is_modifier) {
-        // A modifier that stands alone has no width everywhere.
+        // A modifier without a base character has no width in some terminals.
         Some(0) => String::new(),
         Some(modifier) => grapheme.chars().take(modifier).collect(),
         None => grapheme.to_owned(),

@@ -1,4 +1,4 @@
-//! What differs between the screens: how each one is moved in, filtered, opened, closed, refreshed and copied from.
+//! The behavior of each screen: movement, filter, open, close, refresh and copy.
 
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ impl App {
         }
     }
 
-    /// Whether something on the screen is open that "back" closes first.
+    /// Whether "back" closes something on the screen before it leaves the screen.
     pub(super) fn can_close(&self) -> bool {
         match self.screen {
             Screen::Shop => self.shop.search.is_some() || self.shop.focus != Focus::Topics,
@@ -133,7 +133,7 @@ impl App {
         }
     }
 
-    /// Closes what is open; only called when [`can_close`](Self::can_close).
+    /// Closes the innermost pane, filter or chart; only called when [`can_close`](Self::can_close).
     pub(super) fn close_opened(&mut self) -> Vec<Effect> {
         match self.screen {
             Screen::Shop if self.shop.focus == Focus::Detail => self.shop.focus = Focus::Books,

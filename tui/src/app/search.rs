@@ -1,4 +1,4 @@
-//! Search: at once among the books that are loaded, then in the whole shop.
+//! Search: first among the loaded books, then in the whole shop.
 
 use common::text::fold;
 
@@ -36,7 +36,7 @@ impl ShopScreen {
         let selected = self.selected();
         self.search = None;
         self.rebuild_rows(shared.books);
-        // A book of another topic is not in the list any more.
+        // A book of another topic is no longer in the list.
         let row = self.rows.iter().position(|item| Some(*item) == selected);
         self.cursor = row.unwrap_or(0);
         self.release_unlisted_books(shared);
@@ -67,7 +67,7 @@ impl ShopScreen {
         effects
     }
 
-    /// Searches the whole shop; an earlier search on its way is cancelled.
+    /// Searches the whole shop; cancels a pending search.
     pub(super) fn search_whole_shop(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
         let generation = self.next_generation();
         let Some(search) = &mut self.search else {
@@ -78,11 +78,11 @@ impl ShopScreen {
             search.results = None;
             return Vec::new();
         }
-        vec![search.ask(words, generation, shared)]
+        vec![search.request(words, generation, shared)]
     }
 
-    /// If the shop finds no book and is too large to be loaded whole, asks it for the books that match the beginning of the
-    /// text: the candidates for letters in the same order.
+    /// If the shop finds no book and is too large to be loaded whole, requests books that match the beginning of the text, as
+    /// candidates for fuzzy matching.
     pub(super) fn widen_search(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
         let generation = self.generation + 1;
         let Some(search) = self.search.as_mut().filter(|_| self.rows.is_empty()) else {
@@ -101,10 +101,10 @@ impl ShopScreen {
             return Vec::new();
         }
         self.generation = generation;
-        vec![search.ask(fewer.trim().to_owned(), generation, shared)]
+        vec![search.request(fewer.trim().to_owned(), generation, shared)]
     }
 
-    /// Makes the rows from the lists; the selection stays on its book.
+    /// Rebuilds the rows from the lists; the selection stays on its book.
     pub(super) fn rebuild_rows(&mut self, books: &Books) {
         let selected = self.selected();
         let in_topic = self.topic_listing.as_ref().map_or(&[][..], |listing| &listing.items);
@@ -133,8 +133,9 @@ impl ShopScreen {
 }
 
 impl Search {
-    /// Asks the shop for books. The wait goes on although the text changed, so that nothing flickers while the user types.
-    fn ask(&mut self, words: String, generation: u64, shared: &Shared<'_>) -> Effect {
+    /// Sends a search to the shop. A pending search keeps its start time, so that the spinner does not flicker while the user
+    /// types.
+    fn request(&mut self, words: String, generation: u64, shared: &Shared<'_>) -> Effect {
         let (mut results, effect) = Listing::open(Query::Search(words), generation, shared.elapsed());
         if let Some(before) = &self.results
             && let LoadState::Loading { .. } = before.data.state
@@ -145,7 +146,7 @@ impl Search {
         effect
     }
 
-    /// Ranks the candidates and what the shop found.
+    /// Ranks the candidates and the shop's results.
     fn rank<'a>(&mut self, candidates: impl Iterator<Item = &'a ItemNumber>, books: &Books) {
         let text = self.filter.text();
         let (found, is_for_text) = match &self.results {
@@ -157,7 +158,7 @@ impl Search {
         self.matches.update(text, candidates, found_by_shop, books);
     }
 
-    /// Whether the results are for the beginning of the text only.
+    /// Whether the results match only the beginning of the text.
     pub(super) fn is_widened(&self) -> bool {
         let query = self.results.as_ref().map(|results| &results.query);
         query.is_some_and(|query| *query != Query::Search(self.text().to_owned()))

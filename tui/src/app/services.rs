@@ -12,26 +12,26 @@ use crate::effect::{Effect, Request};
 
 /// The time between two requests while the screen is shown.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// The most services, and the most sentences, that are kept of a report.
+/// Most services and most sentences of a report.
 const LINES_MAX: usize = 16;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Services {
     pub(crate) health: RemoteData<Report>,
-    /// When to ask again; `None` for at once.
+    /// When the next poll is due; `None` for now.
     pub(crate) poll_at: Option<Duration>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report {
     /// The front-end, and the services that it can use.
-    pub(crate) services: Vec<Service>,
-    /// A sentence for each service that it cannot use.
+    pub(crate) services: Vec<ServiceReport>,
+    /// A sentence for each service that the front-end cannot use.
     pub(crate) lacks: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Service {
+pub(crate) struct ServiceReport {
     pub(crate) service: ServiceKind,
     pub(crate) state: ServiceState,
     pub(crate) version: String,
@@ -47,15 +47,16 @@ pub(crate) struct Service {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServiceState {
-    /// It says so of itself.
+    /// The front-end reports that it is ready.
     Ready,
+    /// The front-end reports that it is not ready.
     NotReady,
-    /// It answers to the front-end, which can use it.
+    /// The front-end can use this service.
     Up,
 }
 
 impl Services {
-    /// Requests the health when it is time.
+    /// Requests the health if a poll is due.
     pub(super) fn poll(&mut self, now: Duration) -> Vec<Effect> {
         if self.health.is_loading() || self.poll_at.is_some_and(|at| at > now) {
             return Vec::new();
@@ -79,7 +80,7 @@ impl Services {
         });
     }
 
-    /// A front-end's report with the rates since the one before.
+    /// Converts a front-end's report, with the request rates since the previous one.
     fn report(&self, readiness: Readiness, now: Duration) -> Report {
         let lacks = readiness.missing.iter().chain(&readiness.degraded);
         let lacks = lacks
@@ -103,15 +104,17 @@ impl Services {
             .map(|neighbour| (neighbour, ServiceState::Up));
         let services = std::iter::once((own, own_state)).chain(neighbours).take(LINES_MAX);
         Report {
-            services: services.map(|(found, state)| self.service(found, state, now)).collect(),
+            services: services
+                .map(|(found, state)| self.service_report(found, state, now))
+                .collect(),
             lacks,
         }
     }
 
-    fn service(&self, found: Neighbour, state: ServiceState, now: Duration) -> Service {
+    fn service_report(&self, found: Neighbour, state: ServiceState, now: Duration) -> ServiceReport {
         let before = self.health.value.iter().flat_map(|report| &report.services);
         let mut before = before.filter(|before| before.service == found.service && before.url == found.url);
-        Service {
+        ServiceReport {
             rate: before.next().and_then(|before| rate(before, &found.activity, now)),
             service: found.service,
             state,
@@ -124,11 +127,11 @@ impl Services {
     }
 }
 
-fn rate(before: &Service, activity: &Activity, now: Duration) -> Option<f64> {
+fn rate(before: &ServiceReport, activity: &Activity, now: Duration) -> Option<f64> {
     // A restarted service counts from zero.
     let requests = activity.requests.checked_sub(before.activity.requests)?;
     let passed = now.checked_sub(before.at).filter(|passed| !passed.is_zero())?;
-    // More than four billion requests between two reports are not real.
+    // More than four billion requests between two reports are an error.
     u32::try_from(requests)
         .ok()
         .map(|requests| f64::from(requests) / passed.as_secs_f64())
@@ -139,7 +142,7 @@ mod tests {
     use super::*;
     use crate::tests::catalog::{neighbour, readiness};
 
-    /// The report of a front-end with an order service, after so many requests to each.
+    /// The report of a front-end with an order service, each with this number of requests.
     fn reported(requests: u64, order: u64) -> Readiness {
         readiness(requests, [neighbour(ServiceKind::Order, order)])
     }

@@ -1,4 +1,4 @@
-//! What every screen's update functions may read and change besides their own state.
+//! The shared state that the update functions of every screen may read and change.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::notices::{Notices, Severity};
 use crate::now::Now;
 
-/// The shared parts of the state, borrowed beside one screen's part.
+/// The shared parts of the state, borrowed together with the part of one screen.
 pub(super) struct Shared<'a> {
     pub(super) now: Now,
     pub(super) connection: &'a Connection,

@@ -10,7 +10,7 @@ use super::matches::Matches;
 use super::remote_data::RemoteData;
 use super::whole_shop::WholeShop;
 
-/// How far back the chart of a stock can reach, in seconds; `None` for the whole history.
+/// Time ranges of the stock chart, in seconds; `None` for the whole history.
 pub(super) const CHART_RANGES_S: [Option<u64>; 5] = [Some(30), Some(60), Some(300), Some(900), None];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,19 +50,19 @@ pub(crate) struct ShopScreen {
     pub(crate) sort: Sort,
     /// The first line of the book's pane that is shown.
     pub(crate) detail_scroll: usize,
-    /// Which of the chart ranges is shown.
+    /// Index into `CHART_RANGES_S`.
     pub(crate) chart_range: usize,
-    /// Numbers the listings; the answer to a replaced listing carries an old number.
+    /// Number of the newest listing; answers for a replaced listing carry an older number.
     pub(super) generation: u64,
 }
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Search {
     pub(crate) filter: Filter,
-    /// The books that the shop finds: for the text, or for its beginning if it finds none.
+    /// The shop's results for the text, or for its beginning if the text has none.
     pub(crate) results: Option<Listing>,
     pub(super) matches: Matches,
-    /// Whether the selection was moved since the text changed; until then it stays on the best match.
+    /// Whether the user moved the selection since the text changed; until then it stays on the best match.
     pub(super) moved: bool,
 }
 
@@ -75,9 +75,9 @@ impl Search {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Topic {
-    /// As the shop writes it, for asking.
+    /// The topic as the shop writes it, for requests.
     pub(crate) name: String,
-    /// Clean, for showing.
+    /// The sanitized topic, for the screen.
     pub(crate) display_name: String,
     pub(crate) books: u64,
 }
@@ -96,7 +96,7 @@ pub(crate) enum Column {
     Item,
     Title,
     Cost,
-    /// The stock as it is at this moment; rows do not jump when it moves.
+    /// The stock at the time of sorting; later changes do not move rows.
     Stock,
 }
 
@@ -157,7 +157,7 @@ impl ShopScreen {
             .map(Duration::from_secs)
     }
 
-    /// The listing that fills the rows now.
+    /// The listing that fills the rows.
     pub(crate) fn listing(&self) -> Option<&Listing> {
         self.search
             .as_ref()

@@ -26,7 +26,7 @@ pub(crate) struct App {
     pub(crate) now: Now,
     /// The frame's width and height in cells.
     pub(crate) size: (u16, u16),
-    /// Where everything is in the last frame.
+    /// The layout of the last frame.
     pub(crate) layout: FrameLayout,
     pub(crate) screen: Screen,
     /// The screen on which "back" exits the shop.
@@ -92,7 +92,7 @@ impl App {
         self.notices.push(severity, text, self.now);
     }
 
-    /// The parts that change on their own, and what they share.
+    /// Borrows the parts that change independently, and the state that they share.
     pub(super) fn split(&mut self) -> (&mut ShopScreen, &mut Orders, Shared<'_>) {
         let dialog = self.overlays.iter().find_map(|overlay| match overlay {
             Overlay::Buy(dialog) => Some((dialog.order, dialog.book().map(|(item, _)| item))),

@@ -12,14 +12,14 @@ pub(crate) struct StockHistory {
     pub(crate) peak: u32,
     /// The times of changes, and the new stock.
     pub(crate) points: VecDeque<(Duration, u32)>,
-    /// Until when the stock is highlighted, and whether it rose.
+    /// The end of the stock's highlight, and whether the stock rose.
     pub(crate) highlight: Option<(Duration, bool)>,
 }
 
 impl StockHistory {
     pub(super) fn push(&mut self, now: Duration, stock: u32) {
         if self.points.len() >= POINTS_MAX {
-            // Old changes need less resolution: every second point goes.
+            // Old changes need less resolution: drop every second point.
             let mut keep = false;
             self.points.retain(|_| {
                 keep = !keep;

@@ -32,7 +32,7 @@ pub(super) fn edit(input: &mut Input, key: KeyEvent) -> bool {
     input.handle(request).is_some_and(|changed| changed.value)
 }
 
-/// Inserts a pasted text, sanitized and cut at the longest line.
+/// Inserts pasted text, sanitized and truncated to `LINE_CHARS_MAX`.
 pub(super) fn paste(input: &mut Input, pasted: &str) {
     let room = LINE_CHARS_MAX.saturating_sub(input.value().chars().count());
     for c in common::text::sanitize(pasted).chars().take(room) {

@@ -1,5 +1,5 @@
-//! The books of all topics, loaded page by page when a search begins, so that it compares every title. In a larger shop the
-//! server finds the candidates.
+//! The books of all topics, loaded page by page when a search begins, so that the search matches every title. In a larger shop
+//! the server finds the candidates.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use super::listing::Listing;
 use super::shared::Shared;
 use crate::effect::{Effect, Query};
 
-/// The most books of a shop that is loaded whole.
+/// Most books of a shop that is loaded whole.
 const BOOKS_MAX: u64 = 10_000;
-/// The same for a session on a server that has many.
+/// Most books of a shop that is loaded whole, for an SSH session, because one process serves many sessions.
 const REMOTE_BOOKS_MAX: u64 = 1_000;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) enum WholeShop {
     #[default]
-    NotAsked,
+    NotRequested,
     Loading {
         /// The topic that is being loaded.
         listing: Box<Listing>,
@@ -35,7 +35,7 @@ impl WholeShop {
     pub(super) fn items(&self) -> &[ItemNumber] {
         match self {
             Self::Loading { items, .. } | Self::Loaded(items) => items,
-            Self::NotAsked | Self::TooLarge => &[],
+            Self::NotRequested | Self::TooLarge => &[],
         }
     }
 
@@ -59,7 +59,7 @@ impl WholeShop {
         }
     }
 
-    /// Begins to load topics with so many books in all, unless that has begun or they are too many.
+    /// Starts to load topics with `books` books in total, unless loading has started or there are too many.
     pub(super) fn start(
         &mut self,
         topics: impl DoubleEndedIterator<Item = String>,
@@ -67,7 +67,7 @@ impl WholeShop {
         generation: u64,
         shared: &Shared<'_>,
     ) -> Option<Effect> {
-        if !matches!(self, Self::NotAsked) {
+        if !matches!(self, Self::NotRequested) {
             return None;
         }
         let books_max = match shared.connection.is_remote {
@@ -81,7 +81,7 @@ impl WholeShop {
         self.load_topic(topics.rev().collect(), Vec::new(), generation, shared.elapsed())
     }
 
-    /// Loads what follows the page that has arrived.
+    /// Loads the next page or topic after a page has arrived.
     pub(super) fn more(&mut self, generation: u64, now: Duration) -> Option<Effect> {
         match self {
             Self::Loading { listing, topics, items } if listing.is_whole() => {
@@ -93,7 +93,7 @@ impl WholeShop {
         }
     }
 
-    /// Loads the last topic. Its listing has a number of its own.
+    /// Loads the last element of `topics`, as a listing with its own `generation`.
     fn load_topic(
         &mut self,
         mut topics: Vec<String>,

@@ -148,7 +148,7 @@ pub(crate) struct RestockArgs {
 }
 
 impl RestockArgs {
-    /// The change; the command line requires exactly one of the two.
+    /// The change; clap requires exactly one of the two options.
     pub(crate) fn change(&self) -> StockChange {
         match self.to {
             Some(stock) => StockChange::To(stock),

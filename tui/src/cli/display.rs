@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::keymap::Keymap;
 use crate::theme::Theme;
 
-/// The options of the screen, as the command line takes them. The commands that have no screen do not take them.
+/// The options of the screen on the command line. Commands without a screen do not have them.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Screen")]
 pub(crate) struct DisplayArgs {
@@ -30,7 +30,7 @@ pub(crate) struct DisplayArgs {
     theme: Option<Theme>,
 }
 
-/// How the screen is shown, from the flags, the environment and the configuration file, in this order.
+/// The settings of the screen. Flags override the environment, which overrides the configuration file.
 #[derive(Debug, Clone)]
 pub(crate) struct Display {
     pub(crate) theme: Theme,
@@ -41,7 +41,7 @@ pub(crate) struct Display {
 }
 
 impl Display {
-    /// From the options before the subcommand and those after it, which override them.
+    /// The settings. Options `after` the subcommand override options `before` it.
     pub(super) fn new(
         before: &DisplayArgs,
         after: Option<&DisplayArgs>,
@@ -68,15 +68,15 @@ impl Display {
 
 /// The variables that describe the user's terminal.
 pub(crate) enum Environment {
-    /// Those of this process.
+    /// The variables of this process.
     Process,
-    /// Those that a connection sent.
+    /// The variables that an SSH client sent.
     #[cfg(feature = "sshd")]
     Sent(HashMap<&'static str, String>),
 }
 
 impl Environment {
-    /// The variables that matter here; a connection may set no others.
+    /// Names of the variables; an SSH client may set no others.
     #[cfg(feature = "sshd")]
     pub(crate) const NAMES: [&str; 5] = ["NO_COLOR", "TERM", "LC_ALL", "LC_CTYPE", "LANG"];
 
@@ -90,14 +90,14 @@ impl Environment {
         value.filter(|value| !value.is_empty())
     }
 
-    /// Whether this kind of terminal can show a screen.
+    /// Whether the terminal can show a screen.
     pub(crate) fn terminal_can_draw(&self) -> bool {
         self.value("TERM").is_none_or(|term| term != "dumb")
     }
 
-    /// Whether the locale may be in UTF-8: unless it names another encoding, or C.
+    /// Whether the locale is UTF-8 or not set.
     fn locale_is_utf8(&self) -> bool {
-        // POSIX: the first of these that is set decides.
+        // POSIX: the first of these variables that is set decides.
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .into_iter()
             .find_map(|name| self.value(name));
@@ -108,7 +108,7 @@ impl Environment {
     }
 }
 
-/// When to use colours.
+/// When to use colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ColorChoice {
     /// Unless `NO_COLOR` is set

@@ -1,5 +1,4 @@
-//! The command line of a client over SSH. It lists what customers may do; the server's own variables and options are unknown
-//! to it.
+//! The command line of an SSH client: only customers' commands, without the server's variables and options.
 
 use clap::{Parser, Subcommand};
 

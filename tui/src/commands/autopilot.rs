@@ -21,10 +21,10 @@ use autopilot::controller::WatchedRun;
 use autopilot::faults::{self, Services};
 use autopilot::{AuditVerdict, Handle, Phase, Report, Settings, Snapshot};
 
-/// How often a headless run prints its progress.
+/// Time between two progress lines of a headless run.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How a run ended, and its report.
+/// The exit and the report of a run.
 type Ended = (Exit, Arc<Report>);
 
 /// Whether the run is shown on a screen.
@@ -53,9 +53,9 @@ pub(crate) async fn run_headless(
     print_report(ended, args.html.as_deref(), cli.shop.json).await
 }
 
-/// Finds the user's own store again whenever the process that has it open ends; never completes.
+/// Finds the local store again whenever the process that has it open ends; never completes.
 async fn follow_store(connection: &ShopConnection) -> Infallible {
-    if connection.own_store.is_none() {
+    if connection.local_store.is_none() {
         return pending().await;
     }
     let mut events = connection.shop.follow_events(None);
@@ -69,7 +69,7 @@ async fn follow_store(connection: &ShopConnection) -> Infallible {
     }
 }
 
-/// Runs against services of its own and injects faults into them.
+/// Starts separate services, runs against them, and injects faults into them.
 pub(crate) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals: Signals) -> Result<Exit, Error> {
     if cli.shop.named_url().is_some() {
         return Err(Error::Usage(
@@ -86,7 +86,7 @@ pub(crate) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals
     print_report(ended?, args.html.as_deref(), cli.shop.json).await
 }
 
-/// Ends the run of a screen that was left, without its audit if the terminal is gone. `None` if there was no run.
+/// Ends the run of a closed screen, without its audit after a hang-up. `None` if there was no run.
 pub(super) async fn end_run(
     runs: &watch::Receiver<WatchedRun>,
     hung_up: bool,
@@ -141,7 +141,7 @@ async fn print_progress(run: &Handle, mut signals: Signals) -> Result<Ended, Err
             }
             signal = signals.next() => {
                 let report = match signal {
-                    // There is no terminal at which the audit could be skipped.
+                    // After a hang-up, no second signal could skip the audit.
                     Signal::HungUp => abort(run).await?,
                     _ => stop(run, signals).await?,
                 };
@@ -192,7 +192,7 @@ fn progress_line(snapshot: &Snapshot) -> String {
     line
 }
 
-/// Writes the HTML page if it is wanted, and prints the summary or the report: each also if the other one fails.
+/// Writes the HTML page if there is a path, and prints the summary or the report, even if one of them fails.
 pub(super) async fn print_report((exit, report): Ended, html: Option<&Path>, json: bool) -> Result<Exit, Error> {
     let written = html.map_or(Ok(()), |path| {
         std::fs::write(path, report.html())

@@ -9,20 +9,23 @@ use super::exit::{Error, Exit};
 use super::output::Output;
 use super::table::table;
 use crate::cli::SearchArgs;
-use crate::columns::{Need, STAYS};
+use crate::columns::{NOT_DROPPED, Shrinking};
 use crate::connect::ShopConnection;
 use crate::receipt::pairs;
 
-const TITLE: Need = Need::Text { min: 16, rank: STAYS };
-const AUTHOR: Need = Need::Text { min: 10, rank: 1 };
-const TOPIC: Need = Need::Text { min: 10, rank: 2 };
+const TITLE: Shrinking = Shrinking::Truncate {
+    min: 16,
+    rank: NOT_DROPPED,
+};
+const AUTHOR: Shrinking = Shrinking::Truncate { min: 10, rank: 1 };
+const TOPIC: Shrinking = Shrinking::Truncate { min: 10, rank: 2 };
 
 pub(super) async fn topics(shop: &ShopConnection, out: &Output) -> Result<Exit, Error> {
     let answer = shop.read(|shop| async move { shop.topics().await }).await?;
     let print = |topics: &Topics| {
         let rows = topics.topics.iter();
         table(
-            [("TOPIC", TOPIC), ("BOOKS", Need::Keep)],
+            [("TOPIC", TOPIC), ("BOOKS", Shrinking::Never)],
             rows.map(|topic| [topic.topic.clone(), topic.books.to_string()]),
             out.width(),
         )
@@ -50,7 +53,7 @@ pub(super) async fn search(shop: &ShopConnection, args: &SearchArgs, out: &Outpu
         let Ok(page) = answer.parse::<BookPage>() else {
             return out.answer::<BookPage>(&answer, |_| String::new()).await;
         };
-        // An empty page that names a next page would make this loop endless.
+        // An empty page with a cursor for a next page would make this loop endless.
         found.next = page.next.filter(|_| !page.books.is_empty());
         found.books.extend(page.books);
     }
@@ -78,7 +81,7 @@ async fn one_page(
     Ok(page.await?)
 }
 
-/// Standard output has only the books; what is said about them goes to standard error.
+/// Prints only the books to standard output; notices go to standard error.
 async fn print_books(page: &BookPage, out: &Output) -> Result<Exit, Error> {
     match page.books.is_empty() {
         true => out.print_notice("No books found.").await,
@@ -93,12 +96,12 @@ async fn print_books(page: &BookPage, out: &Output) -> Result<Exit, Error> {
 
 fn books(page: &BookPage, width: Option<usize>) -> String {
     let columns = [
-        ("ITEM", Need::Keep),
+        ("ITEM", Shrinking::Never),
         ("TITLE", TITLE),
         ("AUTHOR", AUTHOR),
         ("TOPIC", TOPIC),
-        ("COST", Need::Keep),
-        ("STOCK", Need::Keep),
+        ("COST", Shrinking::Never),
+        ("STOCK", Shrinking::Never),
     ];
     table(columns, page.books.iter().map(values), width)
 }

@@ -1,4 +1,4 @@
-//! How the program ends: the exit codes of the contract, and the errors behind them.
+//! The exit codes of the program, and the errors that lead to them.
 
 use std::io;
 
@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Done,
     /// The store refused the request or does not have the object (404, 409, 422).
     Refused,
-    /// The command was used wrongly (400, 401, 413, 415), or has no terminal.
+    /// Wrong usage (400, 401, 413, 415), or no terminal.
     Usage,
     /// No answer, a failing store, or an outcome that is still unknown.
     Unavailable,
@@ -38,7 +38,7 @@ impl Exit {
         }
     }
 
-    /// The exit of a command that a signal ended.
+    /// The exit of a command after a signal.
     pub(crate) fn of_signal(signal: Signal) -> Self {
         match signal {
             Signal::HungUp => Self::HungUp,
@@ -53,7 +53,7 @@ impl Exit {
         match status {
             200..=299 => Self::Done,
             404 | 409 | 422 => Self::Refused,
-            // Too many requests is the store's state, not a mistake of the command.
+            // Too many requests are a state of the store, not wrong usage.
             429 => Self::Unavailable,
             400..=499 => Self::Usage,
             _ => Self::Unavailable,

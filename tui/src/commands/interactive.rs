@@ -1,4 +1,4 @@
-//! The interactive shop: opens its screen at the shop or at the autopilot.
+//! The interactive shop, opened at the shop or at the autopilot.
 
 use std::future::pending;
 use std::io::{self, IsTerminal};
@@ -12,8 +12,8 @@ use super::exit::{Error, Exit};
 use crate::app::Screen;
 use crate::cli::{AutopilotArgs, Cli, Environment, ShopArgs};
 use crate::connect::{self, ShopConnection};
-use crate::journal::Place;
-use crate::live;
+use crate::event_forwarder;
+use crate::journal::JournalLocation;
 use crate::runtime::{self, ExitReason, Opened, Options};
 use crate::terminal::Signals;
 use crate::theme::Appearance;
@@ -30,8 +30,8 @@ pub(crate) async fn browse(cli: &Cli) -> Result<Exit, Error> {
     show(cli, None, Signals::listen()?).await
 }
 
-/// Opens the shop at the autopilot, if `args` say so, and closes it when that run ends. Then ends a run that still goes on, and
-/// prints its report.
+/// Opens the shop. With the autopilot's arguments it opens at the autopilot, and closes when the run ends. Then ends a run that
+/// is still active, and prints its report.
 pub(crate) async fn show(cli: &Cli, args: Option<&AutopilotArgs>, signals: Signals) -> Result<Exit, Error> {
     let watched = watch::Sender::default();
     let runs = watched.subscribe();
@@ -77,7 +77,7 @@ async fn run_ended(mut runs: watch::Receiver<WatchedRun>) {
             }
         };
         tokio::select! {
-            // The key that stops a run comes before its end.
+            // A stop by key must be seen before the end that it causes.
             biased;
             changed = runs.changed() => if changed.is_err() {
                 return pending().await;
@@ -88,15 +88,16 @@ async fn run_ended(mut runs: watch::Receiver<WatchedRun>) {
 }
 
 /// Opens the shop, and closes it when `exit_when` completes. With the autopilot's arguments it opens at the autopilot, and a
-/// run starts as soon as the store is open. Returns how the screen closed, and the connection, which stays open because the run may still go on.
+/// run starts as soon as the store is open. Returns how the screen closed, and the connection, which stays open because the run
+/// may still go on.
 async fn run(
     cli: &Cli,
     autopilot: Option<&AutopilotArgs>,
     watched: watch::Sender<WatchedRun>,
     exit_when: Option<BoxFuture<'static, ()>>,
 ) -> Result<(Result<ExitReason, runtime::Error>, Option<ShopConnection>), Error> {
-    // The same for every store.
-    let journal = Place::of_user()
+    // All stores share one journal.
+    let journal = JournalLocation::of_user()
         .ok_or_else(|| Error::Usage("no home folder is known; set HOME so that orders can be saved".to_owned()))?;
     let (connected, mut connection) = oneshot::channel();
     let display = cli.display(autopilot.map(|args| &args.display), &Environment::Process);
@@ -125,7 +126,7 @@ async fn open(
         None => connect::connect(&args).await?,
     };
     let shop = connection.shop.clone();
-    // Fails only if the screen has closed meanwhile.
+    // Fails only if the screen has closed.
     let _ = connected.send(connection.clone());
     let settings = run.as_ref().map(|run| run.settings.clone()).unwrap_or_default();
     if run.is_some() {
@@ -139,6 +140,6 @@ async fn open(
     Ok(Opened {
         connection,
         autopilot: Some(Box::new(AutopilotPane::new(controller))),
-        follow: Box::new(|events, reconnect| live::forward_events(followed, events, reconnect).boxed()),
+        follow: Box::new(|events, reconnect| event_forwarder::forward_events(followed, events, reconnect).boxed()),
     })
 }

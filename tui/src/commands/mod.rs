@@ -1,4 +1,4 @@
-//! The commands: the interactive shop, and those that print an answer and end with the contract's exit code.
+//! The commands: the interactive shop, and one-shot commands, which print an answer and return an exit code.
 //!
 //! Only this layer prints.
 
@@ -26,19 +26,19 @@ pub(crate) use watch::print as print_event;
 
 use crate::cli::CustomerCommand;
 use crate::connect::ShopConnection;
-use crate::journal::Place;
+use crate::journal::JournalLocation;
 use crate::terminal::Signals;
 
 /// Runs a command of a customer, whose orders are recorded in `journal`.
 pub(crate) async fn run_customers(
     connection: &ShopConnection,
     command: &CustomerCommand,
-    journal: Option<Place>,
+    journal: Option<JournalLocation>,
     out: &Output,
     mut signals: Signals,
 ) -> Result<Exit, Error> {
     let work = match command {
-        // It handles the signals itself.
+        // `buy` handles signals itself.
         CustomerCommand::Buy(args) => return purchase::buy(connection, args, journal, out, signals).await,
         CustomerCommand::Topics => browse::topics(connection, out).boxed(),
         CustomerCommand::Search(args) => browse::search(connection, args, out).boxed(),

@@ -1,4 +1,4 @@
-//! The journal as commands use it. An order that cannot be recorded is sent all the same, because the command prints its id.
+//! The journal of commands. An order that cannot be recorded is still sent, because the command prints its id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use common::OrderId;
 use common::client::ShopClient;
 
 use super::output::Output;
-use crate::journal::{self, Journal, Outcome, Place, Record, SentOrder};
+use crate::journal::{self, Journal, JournalLocation, Outcome, Record, SentOrder};
 
-/// How long the store's id, which only names the store in the journal, may delay the answer.
+/// Longest delay of the answer by the request for the store's id, which only the journal needs.
 const STORE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The record of one order.
@@ -21,11 +21,11 @@ pub(super) struct OrderRecord {
 
 impl OrderRecord {
     /// Records that the order is about to be sent.
-    pub(super) async fn begin(sent: SentOrder, place: Option<Place>, out: &Output) -> Self {
+    pub(super) async fn begin(sent: SentOrder, location: Option<JournalLocation>, out: &Output) -> Self {
         let order = sent.order;
         let begun = blocking(move || {
-            let place = place.ok_or("no home folder is known")?;
-            let journal = Journal::open_to_append(&place).map_err(|error| error.to_string())?;
+            let location = location.ok_or("no home folder is known")?;
+            let journal = Journal::open_to_append(&location).map_err(|error| error.to_string())?;
             journal
                 .append(&[Record::Sent(sent)])
                 .map_err(|error| error.to_string())?;
@@ -41,7 +41,7 @@ impl OrderRecord {
         Self { order, journal }
     }
 
-    /// Records the outcome, and in which store the order was decided.
+    /// Records the outcome, and the store that decided the order.
     pub(super) async fn end(self, outcome: Record, shop: &ShopClient, out: &Output) {
         let Some(journal) = self.journal else { return };
         let mut records = vec![outcome];
@@ -55,17 +55,17 @@ impl OrderRecord {
         }
     }
 
-    /// Records the outcome of an order of an earlier command or screen, if it is in the journal without one.
-    pub(super) async fn end_earlier(order: OrderId, outcome: Record, place: Option<Place>, out: &Output) {
+    /// Records the outcome of an earlier order that is in the journal without an outcome.
+    pub(super) async fn end_earlier(order: OrderId, outcome: Record, location: Option<JournalLocation>, out: &Output) {
         let ended = blocking(move || {
-            let Some(place) = place else {
+            let Some(location) = location else {
                 return Ok(());
             };
-            let contents = journal::read(&place.folder).map_err(|error| error.to_string())?;
-            let mut orders = journal::replay(contents.records).into_iter();
+            let contents = journal::read(&location.folder).map_err(|error| error.to_string())?;
+            let mut orders = journal::recorded_orders(contents.records).into_iter();
             let is_open = orders.any(|known| known.sent.order == order && known.outcome == Outcome::Undecided);
             match is_open {
-                true => Journal::open_to_append(&place).and_then(|journal| journal.append(&[outcome])),
+                true => Journal::open_to_append(&location).and_then(|journal| journal.append(&[outcome])),
                 false => Ok(()),
             }
             .map_err(|error| error.to_string())

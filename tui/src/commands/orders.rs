@@ -1,4 +1,4 @@
-//! `bookstore orders`: what this user bought, from the journal; no shop is asked.
+//! `bookstore orders`: this user's orders, from the journal, without a request to a shop.
 
 use common::money::Total;
 use common::wire::{OrderStatus, ReceiptLine};
@@ -10,7 +10,7 @@ use super::exit::{Error, Exit};
 use super::output::Output;
 use super::table::table;
 use crate::cli::OrdersArgs;
-use crate::columns::{Need, STAYS};
+use crate::columns::{NOT_DROPPED, Shrinking};
 use crate::format;
 use crate::journal::{self, JournalContents, NotSoldReason, Outcome, RecordedOrder, SentLine};
 use crate::receipt;
@@ -24,18 +24,18 @@ struct List {
 #[derive(Serialize)]
 struct ListedOrder {
     order: OrderId,
-    /// When it was sent.
+    /// Time of sending.
     at: Timestamp,
     /// `sold`, `refused`, `not-placed`, or `unknown` without an answer on record.
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// The address of the shop, or the user's own store.
+    /// The address of the shop, or the URL of the local store.
     store: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     store_id: Option<StoreId>,
     lines: Vec<ListedLine>,
-    /// The amount to pay; absent if it is not known.
+    /// The amount to pay; absent if it is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<Total>,
     /// The ledger entry of its last line.
@@ -55,7 +55,7 @@ struct ListedLine {
     total: Option<Total>,
 }
 
-/// The orders of this user on this machine.
+/// Reads the journal of this user.
 pub(crate) fn read() -> Result<JournalContents, Error> {
     let folder = journal::data_folder()
         .ok_or_else(|| Error::Usage("no home folder is known; set HOME to find your orders".to_owned()))?;
@@ -68,7 +68,7 @@ pub(crate) async fn run(contents: JournalContents, args: &OrdersArgs, out: &Outp
         out.print_notice(&format!("skipped {lines} of the list of orders that cannot be parsed"))
             .await;
     }
-    let mut orders = journal::replay(contents.records);
+    let mut orders = journal::recorded_orders(contents.records);
     if let Some(order) = args.order {
         orders.retain(|recorded| recorded.sent.order == order);
         let Some(recorded) = orders.first() else {
@@ -157,13 +157,25 @@ impl From<&SentLine> for ListedLine {
 
 fn as_table(orders: &[ListedOrder], width: Option<usize>) -> String {
     let columns = [
-        ("UTC", Need::Whole { rank: 1 }),
-        ("STATUS", Need::Text { min: 10, rank: STAYS }),
-        ("COPIES", Need::Keep),
-        ("TOTAL", Need::Keep),
-        ("TITLE", Need::Text { min: 12, rank: STAYS }),
-        ("STORE", Need::Text { min: 8, rank: 2 }),
-        ("ORDER", Need::Key),
+        ("UTC", Shrinking::Drop { rank: 1 }),
+        (
+            "STATUS",
+            Shrinking::Truncate {
+                min: 10,
+                rank: NOT_DROPPED,
+            },
+        ),
+        ("COPIES", Shrinking::Never),
+        ("TOTAL", Shrinking::Never),
+        (
+            "TITLE",
+            Shrinking::Truncate {
+                min: 12,
+                rank: NOT_DROPPED,
+            },
+        ),
+        ("STORE", Shrinking::Truncate { min: 8, rank: 2 }),
+        ("ORDER", Shrinking::DropLast),
     ];
     let rows = orders.iter().map(|order| {
         let copies: u32 = order.lines.iter().map(|line| line.quantity.get()).sum();

@@ -1,4 +1,4 @@
-//! Where commands print: standard output and standard error of this process, or the two streams of a connection.
+//! The output of commands: standard output and standard error of this process, or the two streams of an SSH connection.
 
 use std::io::{self, Write};
 
@@ -12,14 +12,14 @@ use super::exit::{Error, Exit};
 use super::table::terminal_width;
 use crate::terminal::is_eio;
 
-/// Bytes for one of the two streams.
+/// Bytes for standard output or standard error.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Chunk {
     Out(Vec<u8>),
     Err(Vec<u8>),
 }
 
-/// A connection that takes what is printed. Its queue is short: a slow reader delays the command.
+/// The output of an SSH connection. Its queue is short, so that a slow reader delays the command.
 #[derive(Debug, Clone)]
 #[cfg_attr(not(feature = "sshd"), expect(dead_code, reason = "only `sshd` has connections"))]
 pub(crate) struct RemoteOutput {
@@ -28,7 +28,7 @@ pub(crate) struct RemoteOutput {
     pub(crate) width: Option<usize>,
 }
 
-/// How and where answers are printed.
+/// The format and the destination of output.
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
     json: bool,
@@ -53,7 +53,7 @@ impl Output {
         }
     }
 
-    /// Prints an answer: its body as received with `--json`, otherwise the text that `plain` makes of it.
+    /// Prints an answer: the received body with `--json`, otherwise the text from `plain`. Ignores a closed output.
     pub(super) async fn answer<T: DeserializeOwned>(
         &self,
         answer: &Response,
@@ -63,7 +63,7 @@ impl Output {
         ignore_lost_reader(printed, || Exit::of_status(answer.status))
     }
 
-    /// The same, but fails if the reader is gone.
+    /// Like [`Output::answer`], but fails if the output is closed.
     pub(super) async fn answer_or_fail<T: DeserializeOwned>(
         &self,
         answer: &Response,
@@ -98,7 +98,7 @@ impl Output {
         ignore_lost_reader(self.write_line(text.as_bytes()).await, || ())
     }
 
-    /// Writes a line and fails if the reader is gone: for output without an end.
+    /// Writes a line, and fails if the output is closed: for output without an end.
     pub(super) async fn write_line(&self, bytes: &[u8]) -> Result<(), Error> {
         let mut line = bytes.to_vec();
         line.push(b'\n');
@@ -122,7 +122,7 @@ impl Output {
         self.print_notice(&format!("bookstore: {sentence}")).await;
     }
 
-    /// Prints a notice to standard error, if anything reads it.
+    /// Prints a notice to standard error; ignores errors.
     pub(crate) async fn print_notice(&self, sentence: &str) {
         let line = sanitized(sentence);
         match &self.remote {
@@ -158,7 +158,7 @@ impl Output {
     }
 }
 
-/// The exit for an answer that cannot be read: a success status does not count.
+/// The exit for an answer that cannot be parsed; never `Done`.
 fn not_done(answer: &Response) -> Exit {
     match Exit::of_status(answer.status) {
         Exit::Done => Exit::Unavailable,
@@ -166,7 +166,7 @@ fn not_done(answer: &Response) -> Exit {
     }
 }
 
-/// A reader or a terminal that is gone does not change the result of the request.
+/// Ignores a closed output or a hang-up, which must not change the result of the request.
 fn ignore_lost_reader<T>(written: Result<T, Error>, result: impl FnOnce() -> T) -> Result<T, Error> {
     match written {
         Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe || is_eio(&error) => Ok(result()),
@@ -174,7 +174,7 @@ fn ignore_lost_reader<T>(written: Result<T, Error>, result: impl FnOnce() -> T) 
     }
 }
 
-/// An error with the stock and the order that the store names in it.
+/// The error's text, with the stock and the order of a problem.
 pub(super) fn explain(error: &ClientError) -> String {
     let ClientError::Problem(problem) = error else {
         return error.to_string();
@@ -194,12 +194,12 @@ pub(crate) fn print_error(sentence: &str) {
     print_notice(&format!("bookstore: {sentence}"));
 }
 
-/// Prints a notice to standard error of this process, if anything reads it.
+/// Prints a notice to standard error of this process; ignores errors.
 pub(crate) fn print_notice(sentence: &str) {
     let _ = io::stderr().lock().write_all(&sanitized(sentence));
 }
 
-/// The lines of a text without control characters, each with its line break.
+/// The lines of a text without control characters, each with a line break.
 fn sanitized(sentence: &str) -> Vec<u8> {
     let lines: Vec<_> = sentence.lines().map(text::sanitize).collect();
     format!("{}\n", lines.join("\n")).into_bytes()

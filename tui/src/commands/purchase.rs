@@ -12,31 +12,31 @@ use super::order_record::OrderRecord;
 use super::output::Output;
 use crate::cli::BuyArgs;
 use crate::connect::ShopConnection;
-use crate::journal::{Outcome, Place, SentLine, SentOrder};
+use crate::journal::{JournalLocation, Outcome, SentLine, SentOrder};
 use crate::receipt;
 use crate::terminal::Signals;
 
-/// How long after the order's deadline its answer may come.
+/// Time after the order's deadline in which its answer may arrive.
 const ANSWER_MARGIN: Duration = Duration::from_millis(250);
-/// How long the lookup of an order with a lost answer may take.
+/// Timeout of the lookup of an order whose answer was lost.
 const LOOKUP_TIMEOUT: Duration = Duration::from_millis(500);
-/// How often an order that certainly did not arrive is sent again after the user's own store was found elsewhere.
+/// Most repetitions of a request that was not applied, after the local store has moved to another process.
 const MOVES_MAX: u32 = 3;
 
-/// How an order ended.
+/// The result of sending an order.
 enum Ending {
-    /// The shop's answer, and whether it repeats one to an earlier command.
+    /// The shop's answer, and whether an earlier command received the same answer.
     Answered(Response, bool),
     NotApplied(ClientError),
-    /// The deadline has passed. Holds why the lookup found nothing (`None`: it took too long), and the last answer.
+    /// The deadline has passed. Error of the lookup (`None` for a timeout), and the last answer.
     Unknown(Option<ClientError>, Option<Response>),
 }
 
-/// The order id is generated before anything is sent, so that an interrupted or unknown order can be named.
+/// Generates the order id before sending, so that messages can name an interrupted or unknown order.
 pub(super) async fn buy(
     connection: &ShopConnection,
     args: &BuyArgs,
-    journal: Option<Place>,
+    journal: Option<JournalLocation>,
     out: &Output,
     mut signals: Signals,
 ) -> Result<Exit, Error> {
@@ -95,7 +95,7 @@ fn sent_order(connection: &ShopConnection, lines: &OrderLines, order: OrderId, d
     }
 }
 
-/// Sends the order until it is decided or its deadline has passed; then looks it up once.
+/// Sends the order until it is decided or its deadline has passed. Then looks it up once.
 async fn send(
     connection: &ShopConnection,
     lines: &OrderLines,
@@ -129,7 +129,7 @@ async fn send(
     }
 }
 
-/// Sends the order; again if it certainly did not arrive and the user's own store was found elsewhere.
+/// Sends the order, and repeats a request that was not applied if the local store has moved to another process.
 async fn send_once(
     connection: &ShopConnection,
     lines: &OrderLines,
@@ -155,8 +155,8 @@ async fn send_once(
     }
 }
 
-/// Prints the answer to a purchase. If that fails, the order is named on standard error, and the exit is that of the purchase:
-/// a script must not buy again because its disk is full.
+/// Prints the answer to a purchase. If printing fails, prints the order's id to standard error and returns the exit of the
+/// purchase, so that a script does not buy again because its disk is full.
 async fn print_answer(answer: &Response, order: OrderId, out: &Output) -> Result<Exit, Error> {
     let receipt = answer.parse::<Receipt>().ok();
     let exit = match receipt.map(|receipt| receipt.status) {
@@ -203,11 +203,11 @@ async fn report_unknown(
     Ok(Exit::Unavailable)
 }
 
-/// Prints the receipt; an order of this user that has no outcome on record gets it.
+/// Prints the receipt, and records the outcome of an order of this user that has none.
 pub(super) async fn order(
     connection: &ShopConnection,
     order: OrderId,
-    journal: Option<Place>,
+    journal: Option<JournalLocation>,
     out: &Output,
 ) -> Result<Exit, Error> {
     let answer = connection

@@ -1,5 +1,5 @@
-//! Runs one service in this process, as `bookstored` would. The fault injection starts its services this way, so that it tests
-//! the services of the same build.
+//! Runs one service in this process, like `bookstored`. Fault injection starts its services this way, to test the services of
+//! the same build.
 
 use std::ffi::OsString;
 
@@ -11,7 +11,7 @@ use clap::Parser;
 use super::exit::Exit;
 use super::output::print_error;
 
-/// Serves until a signal asks it to end.
+/// Serves until a signal arrives.
 pub(crate) fn run(arguments: &[OsString]) -> Exit {
     let program = OsString::from("bookstored");
     let cli = match Cli::try_parse_from([program].iter().chain(arguments)) {
@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Exit {
             return Exit::Usage;
         }
     };
-    // If the parent is killed, it cannot end its services.
+    // A killed parent cannot stop its services.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let served = match cli.command {

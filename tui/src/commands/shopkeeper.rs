@@ -24,7 +24,7 @@ pub(crate) async fn restock(
     change(connection, "restock", args.item, action, out, signals).await
 }
 
-/// Everything but the price stays as the shop has it.
+/// Changes only the price; the other fields come from a lookup.
 pub(crate) async fn price(
     connection: &ShopConnection,
     item: ItemNumber,
@@ -43,7 +43,7 @@ pub(crate) async fn price(
     change(connection, "price", item, BookAction::Set(fields), out, signals).await
 }
 
-/// A book that is there already is not changed.
+/// Adds a book; refuses to change an existing one.
 pub(crate) async fn add(
     connection: &ShopConnection,
     args: &AddArgs,
@@ -82,7 +82,7 @@ async fn look_up(connection: &ShopConnection, item: ItemNumber) -> Result<Respon
     Ok(found.await?)
 }
 
-/// Sends a change under one key until it is decided; `command` is the command's name.
+/// Sends a change with one idempotency key until it is decided; `command` is the command's name.
 async fn change(
     connection: &ShopConnection,
     command: &str,

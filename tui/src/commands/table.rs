@@ -5,15 +5,15 @@ use std::io::IsTerminal as _;
 use common::text;
 use unicode_width::UnicodeWidthStr;
 
-use crate::columns::{Need, fit, wanted};
+use crate::columns::{Shrinking, fit, wanted};
 use crate::format;
 
-/// Where the output is not a terminal nothing is cut, and a longer text does not widen the column for the other rows.
+/// Widest column of texts if the output is not a terminal. A longer text is not truncated, but does not widen its column.
 const UNBOUNDED_TEXT_COLUMNS: usize = 60;
 const GAP: usize = 2;
 
-/// A column's name, and what happens to it where the table does not fit. Texts are on the left, all others on the right.
-pub(super) type Column = (&'static str, Need);
+/// A column's name, and how it shrinks. Texts are left-aligned, all other columns right-aligned.
+pub(super) type Column = (&'static str, Shrinking);
 
 /// The width of the terminal on standard output, in cells; `None` if it is not a terminal.
 pub(super) fn terminal_width() -> Option<usize> {
@@ -26,7 +26,7 @@ pub(super) fn terminal_width() -> Option<usize> {
         .filter(|columns| *columns > 0)
 }
 
-/// A table with a header row, without a final line break, in `width` cells if there is a limit. Every cell is sanitized.
+/// A table with a header row, without a final line break, at most `width` cells wide. Every cell is sanitized.
 pub(super) fn table<const N: usize>(
     columns: [Column; N],
     rows: impl Iterator<Item = [String; N]>,
@@ -37,11 +37,14 @@ pub(super) fn table<const N: usize>(
         .chain(rows)
         .map(|row| row.map(|cell| text::sanitize(&cell).into_owned()))
         .collect();
-    let is_text = |need: Need| matches!(need, Need::Text { .. });
-    let wanted = wanted(columns.map(|(_, need)| need), rows.iter(), |cell| cell.width()).map(|(need, widest)| {
-        let is_bounded = width.is_none() && is_text(need);
+    let is_text = |shrinking: Shrinking| matches!(shrinking, Shrinking::Truncate { .. });
+    let wanted = wanted(columns.map(|(_, shrinking)| shrinking), rows.iter(), |cell| {
+        cell.width()
+    })
+    .map(|(shrinking, widest)| {
+        let is_bounded = width.is_none() && is_text(shrinking);
         (
-            need,
+            shrinking,
             if is_bounded {
                 widest.min(UNBOUNDED_TEXT_COLUMNS)
             } else {
@@ -57,7 +60,7 @@ pub(super) fn table<const N: usize>(
             .zip(columns)
             .filter(|((_, columns), _)| *columns > 0);
         let cells: Vec<String> = cells
-            .map(|((cell, columns), (_, need))| match (is_text(need), width) {
+            .map(|((cell, columns), (_, shrinking))| match (is_text(shrinking), width) {
                 (true, Some(_)) => format::align_left(cell, columns, "…"),
                 (true, None) => format::align_left(cell, columns.max(cell.width()), ""),
                 (false, _) => format::align_right(cell, columns),
@@ -72,11 +75,11 @@ pub(super) fn table<const N: usize>(
 mod tests {
     use super::*;
 
-    const TEXT: Need = Need::Text { min: 8, rank: 0 };
+    const TEXT: Shrinking = Shrinking::Truncate { min: 8, rank: 0 };
 
     #[test]
     fn columns_align_by_display_width_and_control_characters_do_not_break_lines() {
-        let columns = [("ITEM", Need::Keep), ("TITLE", TEXT), ("STOCK", Need::Keep)];
+        let columns = [("ITEM", Shrinking::Never), ("TITLE", TEXT), ("STOCK", Shrinking::Never)];
         let rows = [["1", "戰爭", "400"], ["12", "a\nb\u{1b}[2J", "0"]];
         assert_eq!(
             table(columns, rows.into_iter().map(|row| row.map(str::to_owned)), None),
@@ -86,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_long_title_is_whole_in_a_pipe_and_pads_no_other_row() {
-        let columns = [("TITLE", TEXT), ("STOCK", Need::Keep)];
+        let columns = [("TITLE", TEXT), ("STOCK", Shrinking::Never)];
         let long = "title ".repeat(100);
         let rows = [[long.trim(), "400"], ["Short", "1,250"]];
         let text = table(columns, rows.into_iter().map(|row| row.map(str::to_owned)), None);
@@ -98,12 +101,12 @@ mod tests {
     #[test]
     fn a_number_is_never_cut_at_any_width() {
         let columns = [
-            ("ITEM", Need::Keep),
-            ("TITLE", Need::Text { min: 16, rank: 0 }),
-            ("AUTHOR", Need::Text { min: 10, rank: 1 }),
-            ("TOPIC", Need::Text { min: 10, rank: 2 }),
-            ("COST", Need::Keep),
-            ("STOCK", Need::Keep),
+            ("ITEM", Shrinking::Never),
+            ("TITLE", Shrinking::Truncate { min: 16, rank: 0 }),
+            ("AUTHOR", Shrinking::Truncate { min: 10, rank: 1 }),
+            ("TOPIC", Shrinking::Truncate { min: 10, rank: 2 }),
+            ("COST", Shrinking::Never),
+            ("STOCK", Shrinking::Never),
         ];
         let title = "letters ".repeat(75);
         let rows = || {

@@ -27,7 +27,7 @@ pub(super) async fn run(connection: &ShopConnection, after: Option<Position>, ou
     }
 }
 
-/// Prints what an event stream reports.
+/// Prints an item of the event stream.
 pub(crate) async fn print(item: &StreamItem<ShopEvent>, out: &Output) -> Result<(), Error> {
     match item {
         StreamItem::Connecting { .. } => Ok(()),
@@ -55,7 +55,7 @@ pub(crate) async fn print(item: &StreamItem<ShopEvent>, out: &Output) -> Result<
     }
 }
 
-/// Reports what is no change of a stock: with `--json` like a change, otherwise on standard error.
+/// Prints an item that is not a stock change: with `--json` to standard output, otherwise to standard error.
 async fn report(out: &Output, data: &impl serde::Serialize, plain: impl FnOnce() -> String) -> Result<(), Error> {
     if out.is_json() {
         return write_json(out, data).await;

@@ -5,19 +5,20 @@ use common::wire::{OrderLine, OrderLines, Receipt};
 use common::{Cost, Deadline, ItemNumber, OrderId, Quantity, Stock, StoreId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+/// A record. Its tag in the file keeps its first name, so that older journals stay readable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step")]
 pub(crate) enum Record {
     /// The order is about to be sent.
     #[serde(rename = "placed")]
     Sent(SentOrder),
-    /// The store that decided the order, where it was not known when the order was sent.
+    /// The store that decided the order, if it was unknown when the order was sent.
     #[serde(rename = "store")]
     Store { order: OrderId, store: StoreId },
-    /// The shop sold it.
+    /// The shop sold the order.
     #[serde(rename = "settled")]
     Sold { receipt: Receipt },
-    /// It was decided otherwise.
+    /// The order was refused or never placed.
     #[serde(rename = "closed")]
     NotSold(NotSold),
 }
@@ -26,16 +27,16 @@ pub(crate) enum Record {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "SentOrderJson")]
 pub(crate) struct SentOrder {
-    /// The id, which is the idempotency key.
+    /// The id, also the idempotency key.
     pub(crate) order: OrderId,
-    /// At least one.
+    /// Lines of the order, at least one.
     pub(crate) lines: Vec<SentLine>,
     pub(crate) at: Timestamp,
-    /// The shop does not decide it after this time.
+    /// The shop does not decide the order after this time.
     pub(crate) deadline: Deadline,
-    /// The shop's address, or the URL of the user's own store, whose address changes.
+    /// The shop's address, or the URL of the local store, whose address changes.
     pub(crate) shop: String,
-    /// The id of the store, if it was known.
+    /// The id of the store, if it was known when the order was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) store: Option<StoreId>,
 }
@@ -45,7 +46,7 @@ pub(crate) struct SentOrder {
 pub(crate) struct SentLine {
     pub(crate) item: ItemNumber,
     pub(crate) quantity: Quantity,
-    /// The book's title when the order was confirmed; commands do not know it.
+    /// The book's title when the order was confirmed; `None` for an order of a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) title: Option<String>,
     /// The cost of one copy when the order was confirmed.
@@ -59,7 +60,7 @@ impl SentOrder {
         self.lines.iter().map(|line| line.quantity.get()).sum()
     }
 
-    /// The amount in cents as it was confirmed; 0 for books whose cost was not known.
+    /// The confirmed amount in cents, without books whose cost was unknown.
     pub(crate) fn cents(&self) -> u64 {
         let cents = |line: &SentLine| line.cost.map(|cost| cost.times(line.quantity).cents());
         self.lines.iter().filter_map(cents).sum()
@@ -70,7 +71,7 @@ impl SentOrder {
         self.lines.iter().find(|line| line.item == item)
     }
 
-    /// What is sent to the shop; `None` if the record has no lines or too many.
+    /// The lines of the request; `None` if the record has none or too many.
     pub(crate) fn order_lines(&self) -> Option<OrderLines> {
         let line = |line: &SentLine| OrderLine {
             item: line.item,
@@ -80,7 +81,7 @@ impl SentOrder {
     }
 }
 
-/// The JSON of a [`SentOrder`]. Before orders had lines, it had the fields of its only line.
+/// The JSON of a [`SentOrder`]. Older journals have the fields of the only line instead of `lines`.
 #[derive(Deserialize)]
 struct SentOrderJson {
     order: OrderId,
@@ -131,10 +132,10 @@ pub(crate) struct NotSold {
     pub(crate) reason: NotSoldReason,
     /// The reason in words.
     pub(crate) detail: String,
-    /// The copies that were left, if it was sold out and has one line.
+    /// The copies left, if an order of one line was sold out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stock: Option<Stock>,
-    /// The lines of an order of several for which too few copies were left; none were of a book that the shop does not have.
+    /// The lines of an order of several books for which too few copies were left, 0 for books that the shop does not have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) short: Vec<ShortLine>,
     pub(crate) at: Timestamp,
@@ -144,7 +145,7 @@ pub(crate) struct NotSold {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum NotSoldReason {
     SoldOut,
-    /// It was refused for another reason.
+    /// Refused for another reason.
     Refused,
     NotPlaced,
 }

@@ -3,9 +3,9 @@ use common::{Deadline, ItemNumber, Quantity, Timestamp};
 
 use super::*;
 
-fn at(folder: &Path) -> Place {
+fn at(folder: &Path) -> JournalLocation {
     let folder = folder.to_owned();
-    Place { folder, changes: None }
+    JournalLocation { folder, changes: None }
 }
 
 pub(super) fn sent() -> Record {
@@ -122,7 +122,7 @@ fn programs_that_append_at_the_same_time_lose_and_tear_no_record() {
     });
     let contents = read(folder.path()).unwrap();
     assert_eq!((contents.records.len(), contents.skipped), (100, 0));
-    assert_eq!(replay(contents.records).len(), 100);
+    assert_eq!(recorded_orders(contents.records).len(), 100);
 }
 
 #[test]
@@ -137,15 +137,15 @@ fn the_journal_is_private_to_its_user() {
 #[test]
 fn a_shared_journal_is_created_by_its_first_order_and_read_by_its_other_sessions() {
     let folder = tempfile::tempdir().unwrap();
-    let place = Place {
+    let location = JournalLocation {
         folder: folder.path().join("customer"),
         changes: Some(watch::Sender::default()),
     };
-    let mut changes = place.changes.as_ref().unwrap().subscribe();
-    let (journal, contents) = Journal::open(&place).unwrap();
-    let (other, _) = Journal::open(&place).unwrap();
+    let mut changes = location.changes.as_ref().unwrap().subscribe();
+    let (journal, contents) = Journal::open(&location).unwrap();
+    let (other, _) = Journal::open(&location).unwrap();
     assert_eq!(contents, JournalContents::default());
-    assert!(!place.folder.exists() && !changes.has_changed().unwrap());
+    assert!(!location.folder.exists() && !changes.has_changed().unwrap());
     journal.append(&[sent()]).unwrap();
     assert!(changes.has_changed().unwrap());
     changes.mark_unchanged();

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
-/// How long a signal may take to reach the threads of this process.
+/// Time for a signal to reach the threads of this process.
 const STOP_DELAY: Duration = Duration::from_millis(100);
 
 /// A signal to the program.
@@ -36,7 +36,7 @@ pub(crate) enum Signal {
 #[derive(Debug)]
 pub(crate) struct Signals {
     streams: Vec<(Signal, Stream)>,
-    /// Signals of a connection; its end is a hang-up.
+    /// Signals of an SSH connection; the end of the channel is a hang-up.
     remote: Option<mpsc::Receiver<Signal>>,
 }
 
@@ -55,7 +55,7 @@ impl Signals {
         Ok(Self { streams, remote })
     }
 
-    /// Listens for no signal of this process, but for those of a connection.
+    /// Listens only for the signals of an SSH connection, not for those of this process.
     #[cfg(feature = "sshd")]
     pub(crate) fn of_connection(signals: mpsc::Receiver<Signal>) -> Self {
         Self {
@@ -64,17 +64,17 @@ impl Signals {
         }
     }
 
-    /// Listens for SIGTSTP and SIGCONT, too: a screen must restore the terminal before the program stops.
+    /// Also listens for SIGTSTP and SIGCONT: a screen must restore the terminal before the program stops.
     pub(crate) fn with_job_control(mut self) -> io::Result<Self> {
         use rustix::process::Signal as Raw;
         for (name, raw) in [(Signal::Suspended, Raw::TSTP), (Signal::Continued, Raw::CONT)] {
-            // The numbers differ between systems.
+            // The numbers of these signals differ between systems.
             self.streams.push((name, signal(SignalKind::from_raw(raw.as_raw()))?));
         }
         Ok(self)
     }
 
-    /// Forgets the signals of one kind that have arrived.
+    /// Discards the queued signals of one kind.
     pub(crate) fn discard(&mut self, discarded: Signal) {
         for (signal, stream) in &mut self.streams {
             while *signal == discarded && stream.recv().now_or_never().is_some() {}
@@ -95,7 +95,7 @@ impl Signals {
     }
 }
 
-/// Whether SIGHUP has no effect on this process, as far as the system tells.
+/// Whether SIGHUP is ignored; false if the system does not report it.
 fn is_hangup_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -104,7 +104,7 @@ fn is_hangup_ignored() -> bool {
     ignored.is_some_and(|mask| mask & 1 != 0)
 }
 
-/// Waits until the terminal hangs up; without a controlling terminal no signal reports it.
+/// Waits until the terminal hangs up. Without a controlling terminal no signal reports a hang-up.
 pub(crate) async fn wait_for_hangup() {
     // Dropping this future closes the kept end, which ends the thread.
     let Ok((_kept, others)) = UnixStream::pair() else {
@@ -129,14 +129,14 @@ pub(crate) fn is_eio(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
-/// Stops the whole job, as the terminal does for Ctrl-Z, so that a parent such as `cargo run` stops too. Without effect if no
-/// shell could continue it.
+/// Stops the whole job, as the terminal does for Ctrl-Z, so that a parent such as `cargo run` stops too. Does nothing if no
+/// shell could continue the job.
 pub(crate) async fn stop() {
     use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
     if is_orphaned() || kill_current_process_group(Signal::TSTP).is_err() {
         return;
     }
-    // This process listens for that signal, which therefore does not stop it.
+    // SIGTSTP does not stop this process, which handles the signal.
     tokio::time::sleep(STOP_DELAY).await;
     if kill_process(getpid(), Signal::STOP).is_ok() {
         // The signal may stop this thread a little later; until then it must not acquire the terminal again.
@@ -144,7 +144,7 @@ pub(crate) async fn stop() {
     }
 }
 
-/// Whether no process outside of this job watches it: the system then ignores SIGTSTP, because nothing would continue the job.
+/// Whether the process group is orphaned. The system then ignores SIGTSTP, because no process could continue the job.
 fn is_orphaned() -> bool {
     use rustix::process::{getpgid, getpgrp, getppid, getsid};
     let Some(parent) = getppid() else { return true };

@@ -1,5 +1,5 @@
-//! The user's own store: opened by this process, or used through the process that has it open. When that process ends, this
-//! one opens the store itself.
+//! The local store: opened by this process, or used through the process that has it open. When that process ends, this process
+//! opens the store.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,23 +18,23 @@ use super::{Error, ShopConnection, endpoint};
 
 /// How long the lock's holder has to publish its address.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often the published address is looked for.
+/// Time between two attempts to open the store or to read the published address.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How long requests in flight have to finish when the store is closed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
-pub(crate) struct OwnStore {
+pub(crate) struct LocalStore {
     store: store::Url,
-    /// The shopkeeper's token that the command line gives.
+    /// The shopkeeper's token of the command line.
     token: Option<String>,
-    /// For a shop that another process has open with TLS.
+    /// Certificate authorities for a holder that serves with TLS.
     ca: Option<PathBuf>,
     shop: ShopClient,
     holder: Mutex<Holder>,
-    /// The reason once the store that this process has open is closed for good.
+    /// The reason why the store of this process has closed permanently.
     store_closed: watch::Sender<Option<String>>,
-    /// Removed when the store is closed.
+    /// The folder of a temporary store; removed when the store is closed.
     temporary: Option<TempDir>,
 }
 
@@ -42,15 +42,15 @@ pub(crate) struct OwnStore {
 #[derive(Debug)]
 enum Holder {
     This(Box<RunningServices>),
-    /// The one that listens at this address.
+    /// Another process, which listens at this address.
     Other {
         url: String,
     },
-    /// This process has closed the store and opens it no more.
+    /// This process has closed the store permanently.
     Closed,
 }
 
-/// The store as it was found.
+/// The result of a search for the store.
 struct Found {
     holder: Holder,
     url: String,
@@ -58,9 +58,9 @@ struct Found {
     notice: String,
 }
 
-impl OwnStore {
-    /// Opens the store or, if another program has it open, connects to the address that program published beside the lock.
-    /// If it is opened here, `token` becomes the shopkeeper's.
+impl LocalStore {
+    /// Opens the store or, if another process has it open, connects to the address that the process published beside the lock.
+    /// If this process opens the store, `token` becomes the shopkeeper's token.
     pub(super) async fn connect(
         store: store::Url,
         token: Option<&str>,
@@ -106,23 +106,23 @@ impl OwnStore {
             shop,
             name: own.store.to_string(),
             notice: Some(found.notice),
-            own_store: Some(Arc::new(own)),
+            local_store: Some(Arc::new(own)),
         })
     }
 
-    /// Receives the reason when the store, opened by this process, closes for good.
+    /// Receives the reason when the store of this process closes permanently.
     pub(super) fn store_closed(&self) -> watch::Receiver<Option<String>> {
         self.store_closed.subscribe()
     }
 
-    /// Finds the store again after the process that has it open did not answer: reads its address again and, if the lock is
-    /// free, opens the store. Moves all sessions to the address. Returns what changed, `None` if nothing did.
+    /// Finds the store again after its holder did not answer: reads the holder's address again and, if the lock is free, opens
+    /// the store. Moves all sessions to the address. Returns a message if the store has moved.
     ///
     /// # Errors
     /// If the store does not open, or if its holder publishes no address in time.
     pub(crate) async fn find_again(self: &Arc<Self>) -> Result<Option<String>, Error> {
         let own = Arc::clone(self);
-        // A task of its own: a store that is being opened must not be abandoned with its lock.
+        // In its own task, so that cancellation cannot abandon a store that is being opened, with its lock.
         let found = tokio::spawn(async move { own.find_holder().await });
         found.await.unwrap_or(Ok(None))
     }
@@ -150,13 +150,13 @@ impl OwnStore {
             services.stop().await;
         }
         if let Some(folder) = &self.temporary {
-            // What stays is left to the system, which clears its folder for temporary files.
+            // The system clears its folder for temporary files if this fails.
             let _ = std::fs::remove_dir_all(folder.path());
         }
     }
 }
 
-/// Forwards the reason for which the store in this process closes.
+/// Forwards the reason why the store of this process closes.
 fn report_closing(holder: &Holder, store_closed: &watch::Sender<Option<String>>) {
     let Holder::This(services) = holder else { return };
     let Some(mut closed) = services.store_closed() else {
@@ -170,8 +170,7 @@ fn report_closing(holder: &Holder, store_closed: &watch::Sender<Option<String>>)
     });
 }
 
-/// Opens the store, or finds the address of the process that has it open. `known` is an address at which that process did not
-/// answer.
+/// Opens the store, or finds the address of its holder. `known` is an address at which the holder did not answer.
 async fn find(store: &store::Url, token: Option<&str>, known: Option<&str>) -> Result<Found, Error> {
     let admin_token = token.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
     let settings = AllInOneSettings {

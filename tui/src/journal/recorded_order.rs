@@ -1,4 +1,4 @@
-//! The orders that the records of a journal describe.
+//! Orders reconstructed from the records of a journal.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,7 +9,7 @@ use common::{Code, OrderId, Quantity, Reason, Stock, Timestamp, client};
 
 use super::{NotSold, NotSoldReason, Record, SentOrder};
 
-/// An order with the last thing that is on record about it.
+/// An order with its last recorded outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RecordedOrder {
     pub(crate) sent: SentOrder,
@@ -18,15 +18,15 @@ pub(crate) struct RecordedOrder {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It may have been sent, and no decision is on record.
+    /// The order may have been sent, and no decision is recorded.
     Undecided,
     Sold(Receipt),
     NotSold(NotSold),
 }
 
 impl Outcome {
-    /// What an answer of the shop decides about an order. That a request was not applied says nothing if an earlier one with
-    /// the same key `may_be_applied`.
+    /// The outcome after an answer of the shop. If an earlier request with the same key `may_be_applied`, an error that this
+    /// request was not applied decides nothing.
     pub(crate) fn of_answer(
         order: OrderId,
         answer: Result<Receipt, client::Error>,
@@ -70,7 +70,7 @@ impl Outcome {
         })
     }
 
-    /// The record of a decision.
+    /// The record to append; `None` without a decision.
     pub(crate) fn record(self) -> Option<Record> {
         match self {
             Self::Undecided => None,
@@ -80,12 +80,12 @@ impl Outcome {
     }
 }
 
-/// Whether a line was refused for itself and not for another one.
+/// Whether the line itself was refused, not only another line of its order.
 fn is_own(reason: &Reason) -> bool {
     *reason != Reason::WithOthers
 }
 
-/// The lines for which a refused order of several was refused.
+/// The lines that caused the refusal of an order of several lines.
 fn short_lines(answer: &Result<Receipt, client::Error>) -> Vec<ShortLine> {
     match answer {
         Ok(receipt) if receipt.lines.len() > 1 => {
@@ -112,8 +112,8 @@ fn short_lines(answer: &Result<Receipt, client::Error>) -> Vec<ShortLine> {
     }
 }
 
-/// The orders, oldest first. A sale is final; an order that was not placed may be placed later under the same id.
-pub(crate) fn replay(records: impl IntoIterator<Item = Record>) -> Vec<RecordedOrder> {
+/// The orders, oldest first. A sale is final; an order that was not placed may be placed later with the same id.
+pub(crate) fn recorded_orders(records: impl IntoIterator<Item = Record>) -> Vec<RecordedOrder> {
     let mut orders: Vec<RecordedOrder> = Vec::new();
     let mut index: HashMap<OrderId, usize> = HashMap::new();
     for record in records {
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn the_last_record_counts_and_a_sale_is_final() {
         let outcomes = |records: Vec<Record>| {
-            replay(records)
+            recorded_orders(records)
                 .into_iter()
                 .map(|order| order.outcome)
                 .collect::<Vec<_>>()
@@ -193,6 +193,6 @@ mod tests {
             order: order.order,
             store,
         };
-        assert_eq!(replay(vec![sent(), named])[0].sent.store, Some(store));
+        assert_eq!(recorded_orders(vec![sent(), named])[0].sent.store, Some(store));
     }
 }

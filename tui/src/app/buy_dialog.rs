@@ -10,7 +10,7 @@ pub(crate) struct BuyDialog {
     /// The order's id, made when the dialog opened.
     pub(crate) order: OrderId,
     pub(crate) goods: Goods,
-    pub(crate) field: DialogField,
+    pub(crate) field: BuyField,
     /// Whether the order was confirmed. Its state is in `Orders`.
     pub(crate) confirmed: bool,
     /// Why the last confirmation was refused.
@@ -25,25 +25,25 @@ pub(crate) enum Goods {
     Book {
         item: ItemNumber,
         copies: Copies,
-        /// Whether the book was asked for and has not arrived.
+        /// Whether the request for the book has no answer yet.
         loading: bool,
     },
-    /// The basket, for this total in cents; another total must be confirmed again.
+    /// The basket, for this total in cents; a changed total must be confirmed again.
     Basket { cents: u64 },
 }
 
-/// A number of copies that keys change.
+/// The number of copies, with the state of its keyboard input.
 #[derive(Debug, Clone)]
 pub(crate) struct Copies {
     pub(crate) quantity: Quantity,
-    /// The number of copies that was wanted, if it is more than an order can have.
+    /// The wanted number of copies, if it exceeds the limit of an order.
     pub(crate) reduced_from: Option<u32>,
-    /// Whether it is being typed digit by digit.
+    /// Whether the next digit is appended to the number.
     typing: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DialogField {
+pub(crate) enum BuyField {
     Cancel,
     Buy,
     /// Removes the books that cannot be bought from the basket.
@@ -67,30 +67,25 @@ impl BuyDialog {
         }
     }
 
-    /// The fields in the order in which the focus moves; the basket's copies are changed in the basket. A field that has
-    /// the focus stays.
-    pub(crate) fn fields(&self, can_remove: bool) -> impl Iterator<Item = DialogField> {
-        let has = move |field: &DialogField| match field {
-            DialogField::Cancel => true,
-            DialogField::Buy => !self.confirmed,
-            DialogField::Remove => can_remove || self.field == DialogField::Remove,
-            DialogField::Quantity => self.book().is_some() && !self.confirmed,
+    /// The fields in the order of the focus. The basket's copies have no field: they are changed in the basket. The focused
+    /// field stays.
+    pub(crate) fn fields(&self, can_remove: bool) -> impl Iterator<Item = BuyField> {
+        let has = move |field: &BuyField| match field {
+            BuyField::Cancel => true,
+            BuyField::Buy => !self.confirmed,
+            BuyField::Remove => can_remove || self.field == BuyField::Remove,
+            BuyField::Quantity => self.book().is_some() && !self.confirmed,
         };
-        let all = [
-            DialogField::Cancel,
-            DialogField::Buy,
-            DialogField::Remove,
-            DialogField::Quantity,
-        ];
+        let all = [BuyField::Cancel, BuyField::Buy, BuyField::Remove, BuyField::Quantity];
         all.into_iter().filter(has)
     }
 
-    /// Moves the focus to the next field, or to the one before.
+    /// Moves the focus to the next or the previous field.
     pub(super) fn move_focus(&mut self, forward: bool, can_remove: bool) {
         let fields: Vec<_> = self.fields(can_remove).collect();
         let at = fields.iter().position(|field| *field == self.field).unwrap_or(0);
         let step = if forward { 1 } else { fields.len() - 1 };
-        self.field = fields.into_iter().cycle().nth(at + step).unwrap_or(DialogField::Cancel);
+        self.field = fields.into_iter().cycle().nth(at + step).unwrap_or(BuyField::Cancel);
     }
 }
 

@@ -1,5 +1,5 @@
-//! The events task: forwards the shop's event stream to the event loop, so that the screen never waits for the network. While
-//! the user's own store does not answer, it looks where the store is before each attempt.
+//! Forwards the shop's event stream to the event loop, so that the screen never waits for the network. After each disconnection
+//! it first finds the local store again.
 
 use std::sync::Arc;
 
@@ -46,8 +46,8 @@ pub(crate) async fn forward_events(connection: ShopConnection, events: mpsc::Sen
     }
 }
 
-/// Looks where the user's own store is. If it has moved, the stream connects to it at once. Returns what the event loop must
-/// know; an error is reported once.
+/// Finds the local store again. If it has moved, the stream reconnects at once. Returns events for the event loop; a repeated
+/// error is reported once.
 async fn find_again(
     connection: &ShopConnection,
     stream: &mut ReconnectingStream<ShopEvent>,
