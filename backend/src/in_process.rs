@@ -59,7 +59,7 @@ impl<S: Send + Sync> ServiceClient for InProcess<S> {
         ready(vec![Probe {
             url: self.url.clone(),
             is_local: true,
-            asked_at: Timestamp::now(),
+            sent_at: Timestamp::now(),
             round_trip: Duration::ZERO,
             answer: Ok(self.health.liveness(true)),
         }])

@@ -7,6 +7,9 @@
 //! An accepted item is processed even if its caller is dropped. The queue is bounded: an item that it has no room for, or
 //! that would probably wait too long in it, is rejected.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -25,9 +28,9 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 
 /// How long batches take, judged by the last one. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Pace(Arc<AtomicU64>);
+pub struct BatchPace(Arc<AtomicU64>);
 
-impl Pace {
+impl BatchPace {
     /// Records how long a batch took.
     pub fn record(&self, took: Duration) {
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -77,7 +80,7 @@ struct Item<T, R> {
 pub struct Batcher<T, R> {
     queue: mpsc::Sender<Item<T, R>>,
     max_batch: usize,
-    pace: Pace,
+    pace: BatchPace,
     metrics: Arc<BatchMetrics>,
 }
 
@@ -101,7 +104,7 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         Sent: Future<Output = Vec<R>> + Send + 'static,
     {
         let (queue, queued) = mpsc::channel(limits.max_queued.get());
-        let (pace, metrics) = (Pace::default(), Arc::<BatchMetrics>::default());
+        let (pace, metrics) = (BatchPace::default(), Arc::<BatchMetrics>::default());
         let (measured, recorded) = (pace.clone(), Arc::clone(&metrics));
         let send = move |inputs: Vec<T>, enqueued: Instant| {
             let (measured, recorded) = (measured.clone(), Arc::clone(&recorded));
@@ -223,149 +226,4 @@ fn batch_len<T, R>(items: &[Item<T, R>], size: fn(&T) -> usize, max: usize) -> u
         total <= max
     });
     fits.count().max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use proptest::prelude::*;
-    use tokio::sync::Notify;
-
-    use super::*;
-
-    fn limits(queued: usize, batch: usize, in_flight: usize) -> Limits {
-        let count = |n| NonZeroUsize::new(n).unwrap();
-        Limits {
-            max_queued: count(queued),
-            max_batch: count(batch),
-            max_in_flight: count(in_flight),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_single_item_is_sent_at_once() {
-        let batcher = Batcher::new(limits(8, 8, 1), |_| 1, |batch: Vec<u32>| async move { batch });
-        assert_eq!(batcher.call(7).await, Ok(7));
-    }
-
-    #[tokio::test]
-    async fn items_enqueued_while_a_batch_is_in_flight_are_sent_together() {
-        let (completed, sizes) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Vec::new())));
-        let (complete, log) = (Arc::clone(&completed), Arc::clone(&sizes));
-        let batcher = Batcher::new(
-            limits(64, 64, 1),
-            |_| 1,
-            move |batch: Vec<u32>| {
-                let (complete, log) = (Arc::clone(&complete), Arc::clone(&log));
-                async move {
-                    log.lock().unwrap().push(batch.len());
-                    complete.notified().await;
-                    batch
-                }
-            },
-        );
-        let first = tokio::spawn({
-            let batcher = batcher.clone();
-            async move { batcher.call(0).await }
-        });
-        while sizes.lock().unwrap().is_empty() {
-            tokio::task::yield_now().await;
-        }
-        let others = tokio::spawn({
-            let batcher = batcher.clone();
-            async move { batcher.call_all(1..=20).await }
-        });
-        while batcher.queue.capacity() > 44 {
-            tokio::task::yield_now().await;
-        }
-        completed.notify_one();
-        assert_eq!(first.await.unwrap(), Ok(0));
-        completed.notify_one();
-        assert_eq!(others.await.unwrap(), (1..=20).map(Ok).collect::<Vec<_>>());
-        assert_eq!(*sizes.lock().unwrap(), [1, 20]);
-    }
-
-    #[tokio::test]
-    async fn a_full_queue_rejects_items_and_a_missing_result_is_lost() {
-        let batcher = Batcher::new(limits(2, 1, 1), |_| 1, |_: Vec<u32>| async { Vec::<u32>::new() });
-        // Nothing runs between these calls, so the third finds the queue full.
-        let results = batcher.call_all([1, 2, 3]).await;
-        assert_eq!(results, [Err(Error::Lost), Err(Error::Lost), Err(Error::Full)]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn items_that_would_wait_too_long_are_rejected() {
-        let batcher = Batcher::new(
-            limits(64, 2, 1),
-            |_| 1,
-            |batch: Vec<u32>| async move {
-                tokio::time::sleep(WAIT_MAX * 2 / 3).await;
-                batch
-            },
-        );
-        assert_eq!(batcher.call(0).await, Ok(0));
-        let in_flight = batcher.enqueue(1).unwrap();
-        tokio::task::yield_now().await;
-        let results = batcher.call_all(2..8).await;
-        let (accepted, rejected) = results.split_at(4);
-        assert!(
-            accepted.iter().all(Result::is_ok),
-            "one full batch before them: {accepted:?}"
-        );
-        assert_eq!(rejected, [Err(Error::Full); 2], "two full batches before them");
-        assert_eq!(in_flight.await, Ok(1));
-        assert_eq!(batcher.call(9).await, Ok(9), "the queue is empty again");
-    }
-
-    #[tokio::test]
-    async fn an_item_is_processed_after_its_caller_is_dropped() {
-        let done = Arc::new(Notify::new());
-        let process = Arc::clone(&done);
-        let batcher = Batcher::new(
-            limits(8, 8, 1),
-            |_| 1,
-            move |batch: Vec<u32>| {
-                let process = Arc::clone(&process);
-                async move {
-                    process.notify_one();
-                    batch
-                }
-            },
-        );
-        drop(batcher.enqueue(1).unwrap());
-        done.notified().await;
-    }
-
-    /// Of 1 to 3.
-    fn size(item: &usize) -> usize {
-        item % 3 + 1
-    }
-
-    proptest! {
-        #[test]
-        fn every_item_gets_its_own_result_within_the_limits(
-            items in 1_usize..300, batch in 1_usize..20, in_flight in 1_usize..4,
-        ) {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(async {
-                let (current, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-                let (now, peak) = (Arc::clone(&current), Arc::clone(&most));
-                let batcher = Batcher::new(limits(300, batch, in_flight), size, move |inputs: Vec<usize>| {
-                    let (now, peak) = (Arc::clone(&now), Arc::clone(&peak));
-                    async move {
-                        assert!(inputs.len() == 1 || inputs.iter().map(size).sum::<usize>() <= batch);
-                        peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                        tokio::task::yield_now().await;
-                        now.fetch_sub(1, Ordering::SeqCst);
-                        inputs.into_iter().map(|input| input * 3).collect()
-                    }
-                });
-                let results = batcher.call_all(0..items).await;
-                assert_eq!(results, (0..items).map(|input| Ok(input * 3)).collect::<Vec<_>>());
-                assert!(most.load(Ordering::SeqCst) <= in_flight);
-            });
-        }
-    }
 }

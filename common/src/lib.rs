@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod batcher;
 pub mod book;
 pub mod client;
+pub mod deadline;
 pub mod entry;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -30,6 +31,7 @@ pub mod wire;
 
 pub use arcstr::ArcStr;
 pub use book::Description;
+pub use deadline::Deadline;
 pub use entry::{Entry, GroupPosition, Kind, Reason};
 pub use if_match::{IfMatch, IfNoneMatch};
 pub use incident::Incident;
@@ -39,7 +41,7 @@ pub use order::OrderId;
 pub use position::{Epoch, LatestPosition, Position};
 pub use problem::{Code, Problem};
 pub use seq::{Seq, StoreId};
-pub use time::{Deadline, Timestamp};
+pub use time::Timestamp;
 
 /// A list of almost always one element, which it holds without an allocation.
 pub type InlineVec<T> = smallvec::SmallVec<[T; 1]>;

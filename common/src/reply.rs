@@ -34,7 +34,7 @@ impl<T> Reply<T> {
 }
 
 /// A reply with its value.
-pub trait Answer: Send + 'static {
+pub trait ReadyReply: Send + 'static {
     /// The runtime of the caller; `None` if it waits outside of one.
     fn runtime(&self) -> Option<&Handle>;
 
@@ -42,7 +42,7 @@ pub trait Answer: Send + 'static {
     fn send(self);
 }
 
-impl<T: Send + 'static> Answer for (Reply<T>, T) {
+impl<T: Send + 'static> ReadyReply for (Reply<T>, T) {
     fn runtime(&self) -> Option<&Handle> {
         self.0.runtime()
     }
@@ -53,7 +53,7 @@ impl<T: Send + 'static> Answer for (Reply<T>, T) {
 }
 
 /// Sends answers, those of each runtime together.
-pub fn send_all<A: Answer>(answers: impl IntoIterator<Item = A>) {
+pub fn send_all<A: ReadyReply>(answers: impl IntoIterator<Item = A>) {
     let mut groups: Vec<(Option<Id>, Vec<A>)> = Vec::new();
     for answer in answers {
         let id = answer.runtime().map(Handle::id);

@@ -3,6 +3,7 @@
 //! Requests refuse unknown fields; responses leave absent fields out.
 
 mod batches;
+mod book_changes;
 mod books;
 mod decisions;
 mod fast_json;
@@ -23,9 +24,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use batches::{BatchProblem, BatchReceipt, Order, OrderBatch, OrderResult, OrderResults, Sale, SaleBatch};
-pub use books::{
-    BookAction, BookBody, BookChange, BookChanges, BookFields, BooksBody, ChangedBooks, NumberedBook, NumberedBookBody,
-};
+pub use book_changes::{BookAction, BookChange, BookChanges, BooksBody, ChangedBooks};
+pub use books::{BookBody, BookFields, NumberedBook, NumberedBookBody};
 pub use decisions::{DecidedOrder, Decision, Decisions, Outcome, RefusedLine};
 pub use fast_json::{FastJson, JsonReader};
 pub use health::{Activity, Lack, LiveStatus, Liveness, Neighbour, Readiness, ReadyStatus, ServiceKind};

@@ -1,7 +1,7 @@
 //! The jobs of the ledger thread. Each kind carries the sender of its own kind of reply, so that a sale can only be
 //! answered with decisions and a change only with books.
 
-use common::client::traced_cause;
+use common::client::current_traceparent;
 use common::reply;
 use common::wire::{Book, ChangedBooks, Decision, Decisions, Outcome, Sale};
 use common::{Deadline, Entry, InlineVec, Kind, Position};
@@ -57,7 +57,7 @@ impl<Q, V: Default, A> Pending<Q, V, A> {
             request,
             verdict: V::default(),
             reply,
-            trace: traced_cause(),
+            trace: current_traceparent(),
         }
     }
 }
@@ -188,7 +188,7 @@ pub(super) enum Answer {
     ConfirmHead(Reply<()>),
 }
 
-impl reply::Answer for Answer {
+impl reply::ReadyReply for Answer {
     fn runtime(&self) -> Option<&Handle> {
         match self {
             Self::Sell(reply, _) => reply.runtime(),

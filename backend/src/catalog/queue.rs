@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::batcher::Pace;
+use common::batcher::BatchPace;
 use common::limits;
 use tokio::sync::mpsc;
 
@@ -29,7 +29,7 @@ pub(super) struct Queue {
     jobs: mpsc::UnboundedSender<Job>,
     /// Of the jobs that wait.
     lines: Arc<AtomicUsize>,
-    pace: Pace,
+    pace: BatchPace,
     clock: Arc<WaitClock>,
     metrics: Arc<CatalogMetrics>,
 }
@@ -58,7 +58,7 @@ impl WaitClock {
 pub(super) struct Inbox {
     jobs: mpsc::UnboundedReceiver<Job>,
     lines: Arc<AtomicUsize>,
-    pace: Pace,
+    pace: BatchPace,
     clock: Arc<WaitClock>,
     metrics: Arc<CatalogMetrics>,
     /// When the batch in hand was taken.
@@ -70,7 +70,7 @@ pub(super) struct Inbox {
 impl Queue {
     pub(super) fn new(metrics: Arc<CatalogMetrics>) -> (Self, Inbox) {
         let (jobs, receiver) = mpsc::unbounded_channel();
-        let (lines, pace) = (Arc::<AtomicUsize>::default(), Pace::default());
+        let (lines, pace) = (Arc::<AtomicUsize>::default(), BatchPace::default());
         let clock = Arc::new(WaitClock {
             origin: Instant::now(),
             first_ns: AtomicU64::new(0),

@@ -15,10 +15,10 @@ pub(super) struct ClockDifference {
 }
 
 impl ClockDifference {
-    /// `at` is the time in the answer, by the other clock; `asked_at` is the time of the probe, by this clock.
-    pub(super) fn measure(at: Timestamp, asked_at: Timestamp, round_trip: Duration) -> Self {
+    /// `at` is the time in the answer, by the other clock; `sent_at` is the time of the probe, by this clock.
+    pub(super) fn measure(at: Timestamp, sent_at: Timestamp, round_trip: Duration) -> Self {
         let uncertainty_us = i64::try_from(round_trip.as_micros() / 2).unwrap_or(i64::MAX);
-        let middle_us = asked_at.as_micros().saturating_add(uncertainty_us);
+        let middle_us = sent_at.as_micros().saturating_add(uncertainty_us);
         Self {
             offset_us: at.as_micros().saturating_sub(middle_us),
             uncertainty_us,

@@ -102,18 +102,18 @@ impl Dependencies {
     pub(crate) async fn check(&self) -> Arc<Report> {
         let called_at = Instant::now();
         let mut history = self.history.lock().await;
-        if let Some((asked_at, report)) = &history.last
-            && *asked_at >= called_at
+        if let Some((sent_at, report)) = &history.last
+            && *sent_at >= called_at
         {
             return Arc::clone(report);
         }
-        let asked_at = Instant::now();
+        let sent_at = Instant::now();
         let answers = join_all(self.groups.iter().map(|group| group.service.probe())).await;
         let answers = zip(&self.groups, answers).map(|(group, probes)| (group.kind, probes));
         let (report, observations) = history.judge(answers.collect());
         *self.observations.lock().unwrap_or_else(PoisonError::into_inner) = observations;
         let report = Arc::new(report);
-        history.last = Some((asked_at, Arc::clone(&report)));
+        history.last = Some((sent_at, Arc::clone(&report)));
         report
     }
 
@@ -215,13 +215,13 @@ impl InstanceHistory {
         let Probe {
             url,
             is_local,
-            asked_at,
+            sent_at,
             round_trip,
             answer,
         } = probe;
         self.clock = None;
         let found = answer.map_err(Fault::NoAnswer).and_then(|liveness| {
-            let difference = ClockDifference::measure(liveness.at, asked_at, round_trip);
+            let difference = ClockDifference::measure(liveness.at, sent_at, round_trip);
             self.clock = Some(difference);
             self.skewed_answers = match difference.is_too_large() {
                 true => self.skewed_answers.saturating_add(1),

@@ -48,7 +48,7 @@ fn judge(
         let probe = |(index, answer)| Probe {
             url: format!("http://{name}-{index}"),
             is_local: false,
-            asked_at: Timestamp::from_micros(1_000_000),
+            sent_at: Timestamp::from_micros(1_000_000),
             round_trip: Duration::ZERO,
             answer,
         };

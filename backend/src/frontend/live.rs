@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::client::{Follower, Written};
+use common::client::{AppendedEntries, Follower};
 use common::metrics::Counter;
 use common::wire::{Hello, Resync, UpstreamStatus};
 use common::{Entry, LatestPosition, Position, Seq, StoreId, limits};
@@ -183,7 +183,7 @@ impl Live {
 
     /// Applies what an own purchase added to the ledger, as far as it is the feed's ledger and continues what is applied.
     /// The rest comes with the feed, which skips what is applied here.
-    pub(super) fn apply_written(&self, written: &Written) {
+    pub(super) fn apply_written(&self, written: &AppendedEntries) {
         let last = written.entries.last().map(|last| last.seq);
         if last <= self.head().map(|head| head.seq) {
             return;

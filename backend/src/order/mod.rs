@@ -13,7 +13,7 @@ mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::client::{self, Catalog, Written};
+use common::client::{self, AppendedEntries, Catalog};
 use common::wire::{BatchProblem, Decisions, Order, OrderResult, OrderResults, Sale, SaleBatch};
 use common::{Code, Deadline, Entry, InlineVec, OrderId, Position, Problem, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -71,7 +71,7 @@ impl OrderService {
     }
 
     async fn place_with_entries(&self, orders: Vec<Order>) -> OrderResults {
-        let written = Mutex::<Option<Written>>::default();
+        let written = Mutex::<Option<AppendedEntries>>::default();
         let (catalog, kept) = (&self.catalog, &written);
         let sell = move |SaleBatch { sales }: SaleBatch, deadline| async move {
             let decisions = catalog.sell(sales, deadline).await?;
@@ -80,7 +80,7 @@ impl OrderService {
             let mut entries = same.map(|kept| kept.entries).unwrap_or_default();
             entries.extend(new_entries(&decisions).cloned());
             let store = decisions.store;
-            *kept = Some(Written { store, entries });
+            *kept = Some(AppendedEntries { store, entries });
             Ok::<_, client::Error>(decisions)
         };
         let results = self.place_with(sell, orders).await;

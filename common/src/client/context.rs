@@ -36,53 +36,53 @@ pub fn caused_by<F: Future>(cause: Arc<dyn CallCause>, future: F) -> TaskLocalFu
 }
 
 /// The `traceparent` of the request that is being handled, if spans are recorded.
-pub fn traced_cause() -> Option<HeaderValue> {
+pub fn current_traceparent() -> Option<HeaderValue> {
     trace::tracer()?;
     CAUSE.try_with(|cause| cause.traceparent().cloned()).ok().flatten()
 }
 
 /// What a request hands on to the batch that carries its purchase.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Cause {
+pub(super) struct RequestContext {
     request_id: Option<HeaderValue>,
     traceparent: Option<HeaderValue>,
 }
 
-impl Cause {
+impl RequestContext {
     /// That of the request that is being handled; empty outside of one.
     pub(super) fn current() -> Self {
-        let cause = CAUSE.try_with(|cause| Self {
+        let context = CAUSE.try_with(|cause| Self {
             request_id: Some(cause.request_id().clone()),
             traceparent: cause.traceparent().cloned(),
         });
-        cause.unwrap_or_default()
+        context.unwrap_or_default()
     }
 }
 
 /// Runs the call that carries a batch. It has the request id and the trace of its request if it carries one request only. If
 /// it carries several it has an id of its own, which is logged with theirs, and the trace of the first, and its span links to
 /// all of them.
-pub(super) async fn call_for_batch<F: Future>(name: &str, causes: Vec<Cause>, call: F) -> F::Output {
-    let batch = Arc::new(Batch::new(name, causes));
+pub(super) async fn call_for_batch<F: Future>(name: &str, contexts: Vec<RequestContext>, call: F) -> F::Output {
+    let batch = Arc::new(BatchCause::new(name, contexts));
     caused_by(batch, call).await
 }
 
 /// The cause of a call that carries a batch.
-struct Batch {
+struct BatchCause {
     request_id: HeaderValue,
     traceparent: Option<HeaderValue>,
     /// Ends with the call.
     _span: Option<Box<dyn Span>>,
 }
 
-impl Batch {
-    fn new(name: &str, causes: Vec<Cause>) -> Self {
-        let lines = causes.len();
-        let (mut ids, mut traces): (Vec<_>, Vec<_>) = causes
+impl BatchCause {
+    fn new(name: &str, contexts: Vec<RequestContext>) -> Self {
+        let size = contexts.len();
+        let (mut ids, mut traces): (Vec<_>, Vec<_>) = contexts
             .into_iter()
-            .map(|cause| (cause.request_id, cause.traceparent))
+            .map(|context| (context.request_id, context.traceparent))
             .unzip();
-        // The sales of one batch of orders have the same cause and follow each other.
+        // The sales of one batch of orders are adjacent and have the same context.
         ids.dedup();
         traces.dedup();
         let mut ids: Vec<HeaderValue> = ids.into_iter().flatten().collect();
@@ -98,7 +98,7 @@ impl Batch {
         };
         let span = trace::tracer().map(|tracer| {
             let mut span = tracer.begin(SpanKind::Client, name, &traces);
-            span.set("bookstore.batch.size", i64::try_from(lines).unwrap_or(i64::MAX));
+            span.set("bookstore.batch.size", i64::try_from(size).unwrap_or(i64::MAX));
             span
         });
         let own = span.as_ref().map(|span| span.traceparent());
@@ -110,7 +110,7 @@ impl Batch {
     }
 }
 
-impl CallCause for Batch {
+impl CallCause for BatchCause {
     fn request_id(&self) -> &HeaderValue {
         &self.request_id
     }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reqwest::Url;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::context::{Caller, TokenSource};
 use super::error::{Error, root_cause};
+use super::url::{parse_neighbour_urls, parse_shop_urls};
 use super::{Freshness, HttpClient, Request, Response};
 use crate::{Code, Incident};
 
@@ -36,14 +36,7 @@ impl ServiceEndpoint {
     /// # Errors
     /// Names the address that is not valid.
     pub fn parse(http: HttpClient, list: &str) -> Result<Self, String> {
-        let urls = list.split(',').map(|text| {
-            let (url, base) = parse_url(text.trim())?;
-            match url.username().is_empty() && url.password().is_none() {
-                true => Ok(base),
-                false => Err(invalid(text.trim(), "it has user information")),
-            }
-        });
-        Ok(Self::new(http, urls.collect::<Result<_, String>>()?))
+        Ok(Self::new(http, parse_shop_urls(list)?))
     }
 
     /// Parses a comma-separated list of the base addresses of a service, for another service: they have no path. User
@@ -52,7 +45,7 @@ impl ServiceEndpoint {
     /// # Errors
     /// Names the address that is not valid, without its user information.
     pub fn parse_neighbours(http: HttpClient, list: &str) -> Result<Self, String> {
-        Ok(Self::new(http, parse_neighbours(list)?))
+        Ok(Self::new(http, parse_neighbour_urls(list)?))
     }
 
     fn new(http: HttpClient, urls: Arc<[String]>) -> Self {
@@ -270,137 +263,5 @@ impl ServiceEndpoint {
 
     fn base(&self, copy: usize) -> &str {
         self.urls.get(copy).map_or("", String::as_str)
-    }
-}
-
-fn parse_neighbours(list: &str) -> Result<Arc<[String]>, String> {
-    let urls = list.split(',').map(|text| {
-        let (url, base) = parse_url(text.trim())?;
-        match url.path() {
-            "/" => Ok(base),
-            _ => Err(invalid(text.trim(), "it has a path")),
-        }
-    });
-    urls.collect()
-}
-
-/// The address as it is written, and the text that paths are appended to, which has no user information.
-fn parse_url(text: &str) -> Result<(Url, String), String> {
-    if text.is_empty() {
-        return Err("an address in the list is empty; expected one like http://127.0.0.1:8080".to_owned());
-    }
-    let url = Url::parse(text).map_err(|error| invalid(text, &error.to_string()))?;
-    let why = match (url.scheme(), url.host_str(), url.query(), url.fragment()) {
-        ("http" | "https", Some(_), None, None) => None,
-        ("http" | "https", Some(_), Some(_), _) => Some("it has a query"),
-        ("http" | "https", Some(_), None, Some(_)) => Some("it has a fragment"),
-        ("http" | "https", None, ..) => Some("it has no host"),
-        _ => Some("it begins with neither http:// nor https://"),
-    };
-    let why = why.or((url.port() == Some(0)).then_some("nothing can listen at port 0"));
-    if let Some(why) = why {
-        return Err(invalid(text, why));
-    }
-    let mut base = url.clone();
-    // These fail only for addresses without a host.
-    let _ = base.set_username("").and_then(|()| base.set_password(None));
-    let base = base.as_str().trim_end_matches('/').to_owned();
-    Ok((url, base))
-}
-
-fn invalid(text: &str, why: &str) -> String {
-    // What comes before the last `@` may be a password.
-    let shown = text
-        .rsplit_once('@')
-        .map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"));
-    format!("{shown:?} is not a valid address ({why}); expected one like http://127.0.0.1:8080")
-}
-
-/// Percent-encodes one segment of a path or one value of a query.
-pub(super) fn encode(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
-/// The query parameters of a page.
-pub(super) fn page(limit: usize, after: Option<&str>) -> String {
-    match after {
-        Some(after) => format!("limit={limit}&after={}", encode(after)),
-        None => format!("limit={limit}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::client::http_client;
-
-    #[test]
-    fn an_address_is_http_with_a_host() {
-        let shop = |url| ServiceEndpoint::parse(http_client().unwrap(), url).map(|shop| shop.url().to_owned());
-        for (url, base) in [
-            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
-            ("https://shop.example/books/", "https://shop.example/books"),
-        ] {
-            assert_eq!(shop(url).as_deref(), Ok(base));
-        }
-        for url in [
-            "",
-            "8080",
-            "127.0.0.1:8080",
-            "ftp://x",
-            "http://",
-            "http://x:0",
-            "http://x:80800",
-            "http://x?a",
-            "http://x/#a",
-            "http://user@x",
-            "https://user:pass@x",
-            "http://:pass@x",
-        ] {
-            assert!(shop(url).is_err(), "{url:?} was accepted");
-        }
-    }
-
-    #[test]
-    fn a_neighbours_address_has_no_path_and_every_entry_of_a_list_is_one() {
-        let urls = parse_neighbours("http://a:1, https://b/").unwrap();
-        assert_eq!(*urls, ["http://a:1", "https://b"]);
-        for list in [
-            "",
-            "http://a,",
-            ",http://a",
-            "http://a,,http://b",
-            "http://a/shop",
-            "http://a?x=1",
-            "http://a/#x",
-            "ftp://a",
-            "unix:/run/catalog",
-            "a:8081",
-        ] {
-            assert!(parse_neighbours(list).is_err(), "{list:?} was accepted");
-        }
-    }
-
-    #[test]
-    fn user_information_in_an_address_is_shown_nowhere() {
-        let urls = parse_neighbours("http://user:pass@a:1,http://user@b").unwrap();
-        assert_eq!(*urls, ["http://a:1", "http://b"]);
-        for list in [
-            "http://user:pass@a/path",
-            "user:pass@a:1",
-            "http://user:pass@a:port",
-            "ftp://user:p@ss@a",
-        ] {
-            let message = parse_neighbours(list).unwrap_err();
-            assert!(
-                !message.contains("pass") && !message.contains("p@ss") && !message.contains("user"),
-                "{message}"
-            );
-        }
-    }
-
-    #[test]
-    fn reserved_characters_are_percent_encoded() {
-        assert_eq!(encode("a/b c?&#é"), "a%2Fb%20c%3F%26%23%C3%A9");
     }
 }

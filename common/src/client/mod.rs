@@ -23,15 +23,16 @@ mod shop;
 mod sse;
 mod stream;
 mod tls;
+mod url;
 
 pub use catalog::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, ServiceClient, UpdateAnswer};
-pub use context::{CallCause, TokenSource, caused_by, check_hops, traced_cause};
+pub use context::{CallCause, TokenSource, caused_by, check_hops, current_traceparent};
 pub use endpoint::ServiceEndpoint;
 pub use error::Error;
 pub use events::{EventStream, ShopEvent};
 pub use http_client::{HttpClient, SetupError, http_client};
 pub use message::{Request, Response};
-pub use orders::{Orders, Placed, PlacedOrder, Written};
+pub use orders::{AppendedEntries, Orders, Placed, PlacedOrder};
 pub use probe::Probe;
 pub use reconnect::{ReconnectingStream, StreamItem};
 pub use remote_catalog::RemoteCatalog;

@@ -26,7 +26,7 @@ pub struct Placed {
     pub position: Position,
     /// The entries of the order and of others that were decided with it; `None` if the caller's
     /// [`Follower`](super::Follower) already has them.
-    pub written: Option<Arc<Written>>,
+    pub written: Option<Arc<AppendedEntries>>,
 }
 
 /// The decision on an order.
@@ -40,7 +40,7 @@ pub enum PlacedOrder {
 
 /// Entries that a batch of orders added to a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct AppendedEntries {
     /// The store whose ledger it is.
     pub store: StoreId,
     /// The entries in ledger order, possibly with gaps: entries of other batches.

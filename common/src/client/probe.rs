@@ -16,7 +16,7 @@ pub struct Probe {
     /// Whether it runs in the same process, and so logs itself what is wrong with it.
     pub is_local: bool,
     /// When it was asked, by this machine's clock.
-    pub asked_at: Timestamp,
+    pub sent_at: Timestamp,
     /// The time until the whole answer was there.
     pub round_trip: Duration,
     /// The answer.
@@ -32,7 +32,7 @@ impl ServiceEndpoint {
     async fn probe_copy(&self, copy: usize) -> Probe {
         let url = self.urls().get(copy).cloned().unwrap_or_default();
         let livez = format!("{url}/livez");
-        let (asked_at, started) = (Timestamp::now(), Instant::now());
+        let (sent_at, started) = (Timestamp::now(), Instant::now());
         let answer = self
             .exchange(&livez, &Request::get("/livez"), limits::PROBE_TIMEOUT)
             .await;
@@ -42,7 +42,7 @@ impl ServiceEndpoint {
         Probe {
             url,
             is_local: false,
-            asked_at,
+            sent_at,
             round_trip,
             answer,
         }

@@ -1,35 +1,30 @@
 //! The catalog service behind HTTP.
 
+mod sales;
+
 use std::fmt;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sales::SaleBatcher;
 use serde::de::DeserializeOwned;
 
-use super::batches::{BATCH_LIMITS, not_accepted};
 use super::catalog::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, ServiceClient, UpdateAnswer};
-use super::context::{Cause, call_for_batch};
-use super::endpoint::{encode, page};
 use super::events::parse_entry;
+use super::url::{encode, encode_topic, page};
 use super::{Error, EventStream, Method, Probe, Request, Response, Result, ServiceEndpoint, TokenSource, feed};
-use crate::batcher::Batcher;
 use crate::metrics::BatchMetrics;
 use crate::wire::{
-    Book, BookAction, BookChange, BookChanges, BookPage, BooksBody, DecidedOrder, Decision, Decisions, LedgerPage,
-    Sale, SaleBatch, Topics,
+    Book, BookAction, BookChange, BookChanges, BookPage, BooksBody, DecidedOrder, Decisions, LedgerPage, Sale, Topics,
 };
-use crate::{Code, Deadline, Entry, Incident, InlineVec, ItemNumber, OrderId, Position, Seq, StoreId, headers, limits};
-
-/// A sale, until when its decision is waited for, and what its request hands on.
-type SaleCall = (Sale, Deadline, Cause);
-type SaleResult = Result<(Decision, Position, StoreId)>;
+use crate::{Code, Deadline, Entry, Incident, InlineVec, ItemNumber, OrderId, Position, Seq, headers, limits};
 
 /// The client of one catalog or of its copies. Sales travel in batches: while one is in flight, the next one fills.
 #[derive(Clone)]
 pub struct RemoteCatalog {
     endpoint: ServiceEndpoint,
-    sales: Batcher<SaleCall, SaleResult>,
+    sales: SaleBatcher,
     /// The shopkeeper's token.
     token: Option<TokenSource>,
     foreign_answers: Arc<Incident>,
@@ -39,11 +34,8 @@ impl RemoteCatalog {
     /// A client of the catalog at that endpoint. Must run within a runtime.
     pub fn new(endpoint: ServiceEndpoint) -> Self {
         let endpoint = endpoint.between_services();
-        // For the batches, which are sent one after the other.
-        let seller = endpoint.with_own_connection();
-        let sell = move |batch| sell(seller.clone(), batch);
         Self {
-            sales: Batcher::new(BATCH_LIMITS, |(sale, ..): &SaleCall| sale.lines.len(), sell),
+            sales: SaleBatcher::new(&endpoint),
             endpoint,
             token: None,
             foreign_answers: Arc::new(foreign_answers()),
@@ -98,20 +90,6 @@ impl RemoteCatalog {
             position: position(&response),
         })
     }
-
-    async fn sell(&self, sales: Vec<Sale>, deadline: Deadline) -> Result<Decisions> {
-        let url = self.endpoint.url();
-        let cause = Cause::current();
-        let calls = sales.into_iter().map(|sale| (sale, deadline, cause.clone()));
-        let called = tokio::time::timeout(deadline.remaining(), self.sales.call_all(calls)).await;
-        let results = called.map_err(|_| Error::lost(url, "no answer in time"))?.into_iter();
-        join(
-            url,
-            results
-                .map(|result| result.map_err(|error| not_accepted(url, error))?)
-                .collect(),
-        )
-    }
 }
 
 /// The route of a change, and its body.
@@ -124,54 +102,6 @@ fn request_of(changes: &BookChanges) -> Request {
         },
         BookChanges::Several(changes) => Request::new(Method::POST, "/books").json(&BooksBody::from(&**changes)),
     }
-}
-
-/// The decisions of sales that may have travelled in several batches. If only some have one, it is unknown what was done.
-fn join(url: &str, results: Vec<SaleResult>) -> Result<Decisions> {
-    let is_nothing_done = |result: &SaleResult| result.as_ref().is_err_and(Error::is_not_applied);
-    let nothing_done = results.iter().all(is_nothing_done);
-    let mut decisions = Vec::with_capacity(results.len());
-    let mut last = None;
-    for result in results {
-        let (decision, head, store) = match result {
-            Err(error) if error.is_not_applied() && !nothing_done => {
-                return Err(Error::lost(url, format!("not all sales were decided: {error}")));
-            }
-            result => result?,
-        };
-        decisions.push(decision);
-        last = last.filter(|&(newest, _)| newest > head).or(Some((head, store)));
-    }
-    let (Position { epoch, seq: head }, store) = last.ok_or_else(|| Error::malformed(url, "a batch without sales"))?;
-    Ok(Decisions {
-        decisions,
-        head,
-        epoch,
-        store,
-    })
-}
-
-/// Sends a batch of sales, at most once.
-async fn sell(endpoint: ServiceEndpoint, batch: Vec<SaleCall>) -> Vec<SaleResult> {
-    let deadline = batch.iter().map(|&(_, deadline, _)| deadline).max();
-    let (sales, causes): (Vec<Sale>, Vec<Cause>) = batch.into_iter().map(|(sale, _, cause)| (sale, cause)).unzip();
-    let count = sales.len();
-    let request = Request::new(Method::POST, "/sales").fast_json(&SaleBatch { sales });
-    let request = request.timeout(deadline.map(Deadline::remaining).unwrap_or_default());
-    let answered = call_for_batch("batch of sales", causes, endpoint.send_once(&request)).await;
-    let decided = answered.and_then(|response| {
-        let decided: Decisions = response.parse_fast()?;
-        let (head, store) = (decided.position(), decided.store);
-        let results = decided
-            .decisions
-            .into_iter()
-            .map(|decision| Ok((decision, head, store)));
-        match results.len() == count {
-            true => Ok(results.collect()),
-            false => Err(Error::malformed(&response.url, "not one decision for each sale")),
-        }
-    });
-    decided.unwrap_or_else(|error| vec![Err(error); count])
 }
 
 impl fmt::Debug for RemoteCatalog {
@@ -189,7 +119,7 @@ impl ServiceClient for RemoteCatalog {
     }
 
     fn batches(&self) -> Option<(&BatchMetrics, usize)> {
-        Some((self.sales.metrics(), self.sales.queued()))
+        Some(self.sales.metrics())
     }
 }
 
@@ -234,7 +164,7 @@ impl Catalog for RemoteCatalog {
     }
 
     fn sell(&self, sales: Vec<Sale>, deadline: Deadline) -> Call<'_, Decisions> {
-        self.sell(sales, deadline).boxed()
+        self.sales.sell(self.endpoint.url(), sales, deadline).boxed()
     }
 
     fn ledger(&self, after: Seq, limit: usize, fresh: Freshness) -> Call<'_, LedgerPage> {
@@ -335,63 +265,5 @@ pub(super) fn found<T: DeserializeOwned>(
             value: Some(value),
             position,
         }),
-    }
-}
-
-/// Percent-encodes a topic as one segment of a path. A URL parser resolves `.` and `..` however they are encoded, and no
-/// route has an empty segment; a space, which the comparison of topics trims, protects them.
-fn encode_topic(topic: &str) -> String {
-    match topic {
-        "" | "." | ".." => encode(&format!("{topic} ")),
-        _ => encode(topic),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::batcher;
-    use crate::wire::Outcome;
-
-    #[test]
-    fn of_sales_that_were_decided_in_part_the_outcome_is_unknown() {
-        let decided = |seq: u64| {
-            let decision = Decision {
-                order: OrderId::generate(),
-                outcome: Outcome::Expired,
-                replayed: false,
-                entries: InlineVec::new(),
-                refused: InlineVec::new(),
-            };
-            Ok((decision, Position::from(Seq(seq)), StoreId::generate()))
-        };
-        let refused = || Err(not_accepted("http://catalog", batcher::Error::Full));
-        let lost = || Err(Error::lost("http://catalog", "closed"));
-        let join = |results| join("http://catalog", results);
-        assert_eq!(join(vec![decided(4), decided(7), decided(5)]).unwrap().head, Seq(7));
-        assert!(join(vec![refused(), refused()]).unwrap_err().is_not_applied());
-        for results in [
-            vec![decided(4), refused()],
-            vec![refused(), decided(4)],
-            vec![refused(), lost()],
-            vec![lost(), decided(4)],
-        ] {
-            assert!(!join(results).unwrap_err().is_not_applied());
-        }
-    }
-
-    #[test]
-    fn every_topic_is_one_segment_of_a_path() {
-        for topic in [
-            "", ".", "..", "...", "/", "a/../b", "%2E", "?q=1#", "\\", "\t", "c++", "戰爭",
-        ] {
-            let url = format!("http://127.0.0.1:8081/search/{}?limit=1", encode_topic(topic));
-            let parsed = reqwest::Url::parse(&url).unwrap();
-            assert_eq!(parsed.as_str(), url, "{topic:?}");
-            let segment = parsed.path().strip_prefix("/search/").unwrap();
-            assert!(!segment.is_empty() && !segment.contains('/'), "{topic:?}");
-            let received = percent_encoding::percent_decode_str(segment).decode_utf8().unwrap();
-            assert_eq!(received.trim(), topic.trim());
-        }
     }
 }

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::batches::{BATCH_LIMITS, not_accepted};
-use super::context::{Cause, call_for_batch};
+use super::context::{RequestContext, call_for_batch};
 use super::message::parse_json;
-use super::orders::{Orders, Placed, PlacedOrder, Written};
+use super::orders::{AppendedEntries, Orders, Placed, PlacedOrder};
 use super::remote_catalog::{foreign_answers, found};
 use super::{AsOf, Call, Error, Freshness, Method, Probe, Request, Result, ServiceClient, ServiceEndpoint};
 use crate::batcher::Batcher;
@@ -26,8 +26,8 @@ const PLACE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 /// Added to the last deadline of a batch, so that the service's own `deadline-exceeded` arrives in time.
 const ANSWER_MARGIN: Duration = Duration::from_millis(250);
 
-/// An order, and what its request hands on.
-type OrderCall = (Order, Cause);
+/// An order, and the context of its request.
+type OrderCall = (Order, RequestContext);
 
 /// The client of one order service or of its copies. Orders travel in batches: while one is in flight, the next one fills.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl RemoteOrders {
     async fn place(&self, order: Order) -> Result<Placed> {
         let url = self.endpoint.url();
         let timeout = timeout(order.deadline) + ANSWER_MARGIN;
-        match tokio::time::timeout(timeout, self.orders.call((order, Cause::current()))).await {
+        match tokio::time::timeout(timeout, self.orders.call((order, RequestContext::current()))).await {
             Ok(placed) => placed.map_err(|error| not_accepted(url, error))?,
             Err(_) => Err(Error::lost(url, "no answer in time")),
         }
@@ -71,11 +71,11 @@ fn timeout(deadline: Option<Deadline>) -> Duration {
 /// Sends a batch of orders, at most once.
 async fn place(endpoint: ServiceEndpoint, batch: Vec<OrderCall>) -> Vec<Result<Placed>> {
     let count = batch.len();
-    let (orders, causes): (Vec<Order>, Vec<Cause>) = batch.into_iter().unzip();
+    let (orders, contexts): (Vec<Order>, Vec<RequestContext>) = batch.into_iter().unzip();
     let timeout = timeout(orders.iter().filter_map(|order| order.deadline).max());
     let request = Request::new(Method::POST, "/orders").fast_json(&OrderBatch { orders });
     let request = request.timeout(timeout + ANSWER_MARGIN);
-    let answered = call_for_batch("batch of orders", causes, endpoint.send_once(&request)).await;
+    let answered = call_for_batch("batch of orders", contexts, endpoint.send_once(&request)).await;
     let placed = answered.and_then(|response| {
         let placed = response.parse_with(|_| parse_batch(&response.body))?;
         match placed.len() == count {
@@ -146,7 +146,7 @@ fn parse_batch(body: &Bytes) -> std::result::Result<Vec<Placed>, String> {
             }
         }
     };
-    let written = store.map(|store| Arc::new(Written { store, entries }));
+    let written = store.map(|store| Arc::new(AppendedEntries { store, entries }));
     let placed = |result| {
         Ok(Placed {
             result: parse_result(result, body)?,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::endpoint::{encode, page};
 use super::events::{EventStream, ShopEvent, parse_shop_event};
 use super::message::parse_json;
+use super::url::{encode, page};
 use super::{Method, ReconnectingStream, Request, Result, ServiceEndpoint};
 use crate::backoff::Backoff;
 use crate::wire::{BookAction, BooksBody, BuyBody, Liveness, OrderLines, Readiness, StockChange};

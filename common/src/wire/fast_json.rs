@@ -4,26 +4,23 @@
 //!
 //! `fields!` declares a type's fields once for both directions; the tests hold the result to what serde does.
 
+mod irregular_fields;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod values;
 
-use std::sync::LazyLock;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use reader::JsonReader;
-use values::write_items;
 
 use super::receipt::ReceiptJson;
 use super::{
-    BuyBody, Decision, Decisions, LedgerPage, Order, OrderBatch, OrderLine, OrderLines, Receipt, ReceiptLine,
-    RefusedLine, Sale, SaleBatch,
+    BuyBody, Decision, Decisions, LedgerPage, Order, OrderBatch, OrderLine, Receipt, ReceiptLine, RefusedLine, Sale,
+    SaleBatch,
 };
-use crate::book::Columns;
-use crate::{Description, Entry, Epoch, GroupPosition, InlineVec, Quantity, Seq};
+use crate::{Entry, Quantity};
 
 /// The bytes of a receipt, rounded up.
 const BYTES_TYPICAL: usize = 320;
@@ -200,120 +197,5 @@ impl FastJson for Receipt {
 
     fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
         ReceiptJson::read_json(json)?.try_into().ok()
-    }
-}
-
-/// `line` and `lines`, both absent for a group of one.
-impl Field for GroupPosition {
-    fn write_field(&self, _: &str, json: &mut Vec<u8>) {
-        if *self != Self::ONLY {
-            self.number().write_field(",\"line\":", json);
-            self.count().write_field(",\"lines\":", json);
-        }
-    }
-
-    fn read_field(_: &str, json: &mut JsonReader<'_>) -> Option<Self> {
-        match Field::read_field(",\"line\":", json)? {
-            Some(number) => Self::new(number, Field::read_field(",\"lines\":", json)?),
-            None => Some(Self::ONLY),
-        }
-    }
-}
-
-/// Absent if it is the first.
-impl Field for Epoch {
-    fn write_field(&self, name: &str, json: &mut Vec<u8>) {
-        if !self.is_first() {
-            Seq(self.0).write_field(name, json);
-        }
-    }
-
-    fn read_field(name: &str, json: &mut JsonReader<'_>) -> Option<Self> {
-        Some(Option::read_field(name, json)?.map_or(Self::FIRST, |Seq(epoch)| Self(epoch)))
-    }
-}
-
-/// `item` and `quantity` of the only line, or `lines`.
-impl Field for OrderLines {
-    fn write_field(&self, name: &str, json: &mut Vec<u8>) {
-        match **self {
-            [OrderLine { item, quantity }] => {
-                item.write_field(",\"item\":", json);
-                quantity.write_field(",\"quantity\":", json);
-            }
-            ref lines => write_list(name, lines, json),
-        }
-    }
-
-    fn read_field(name: &str, json: &mut JsonReader<'_>) -> Option<Self> {
-        match Field::read_field(",\"item\":", json)? {
-            Some(item) => Some(Self::one(item, Field::read_field(",\"quantity\":", json)?)),
-            None => Self::new(Vec::read_field(name, json)?).ok(),
-        }
-    }
-}
-
-/// `entry`, or `entries` if there are several.
-impl Field for InlineVec<Entry> {
-    fn write_field(&self, name: &str, json: &mut Vec<u8>) {
-        match &**self {
-            [] => {}
-            [entry] => entry.write_field(",\"entry\":", json),
-            entries => write_list(name, entries, json),
-        }
-    }
-
-    fn read_field(name: &str, json: &mut JsonReader<'_>) -> Option<Self> {
-        match Field::read_field(",\"entry\":", json)? {
-            Some(entry) => Some(Self::from_buf([entry])),
-            None => Some(Option::<Vec<Entry>>::read_field(name, json)?.unwrap_or_default().into()),
-        }
-    }
-}
-
-/// Absent if it is empty.
-impl Field for InlineVec<RefusedLine> {
-    fn write_field(&self, name: &str, json: &mut Vec<u8>) {
-        if !self.is_empty() {
-            write_list(name, self, json);
-        }
-    }
-
-    fn read_field(name: &str, json: &mut JsonReader<'_>) -> Option<Self> {
-        Some(
-            Option::<Vec<RefusedLine>>::read_field(name, json)?
-                .unwrap_or_default()
-                .into(),
-        )
-    }
-}
-
-fn write_list<T: FastJson>(name: &str, items: &[T], json: &mut Vec<u8>) {
-    json.extend_from_slice(name.as_bytes());
-    write_items(items, json);
-}
-
-/// `,"name":` for each column of a description.
-static COLUMN_NAMES: LazyLock<Columns<String>> =
-    LazyLock::new(|| Description::COLUMNS.map(|column| format!(",\"{column}\":")));
-
-/// A field for each column, all absent without a description.
-impl Field for Option<Box<Description>> {
-    fn write_field(&self, _: &str, json: &mut Vec<u8>) {
-        if let Some(description) = self {
-            for (name, text) in COLUMN_NAMES.iter().zip(description.texts()) {
-                if let Some(text) = text {
-                    text.write_field(name, json);
-                }
-            }
-        }
-    }
-
-    fn read_field(_: &str, json: &mut JsonReader<'_>) -> Option<Self> {
-        let mut texts = Columns::default();
-        for (name, text) in COLUMN_NAMES.iter().zip(&mut texts) {
-            *text = Field::read_field(name, json)?;
-        }
-        Some(Description::from_texts(texts).ok()?.map(Box::new))
     }
 }

@@ -170,7 +170,7 @@ fn an_answer_is_applied_as_far_as_it_continues_the_feed_of_its_store_and_the_fee
     let (live, store) = (Live::new(), StoreId::generate());
     let written = |store, entries: &[Entry]| {
         let entries = entries.to_vec();
-        live.apply_written(&Written { store, entries });
+        live.apply_written(&AppendedEntries { store, entries });
         live.head().map(|head| head.seq.0)
     };
     let entries: Vec<Entry> = (5..12).map(|seq| fixture::sold(seq, 2, 100 - seq)).collect();
@@ -207,7 +207,7 @@ fn a_connection_that_begins_before_what_answers_brought_continues_and_one_of_a_s
         let (live, store) = (Live::new(), StoreId::generate());
         connected(4, store, 4).take(&live);
         let entries = vec![fixture::sold(5, 2, 9), fixture::sold(6, 2, 8)];
-        live.apply_written(&Written { store, entries });
+        live.apply_written(&AppendedEntries { store, entries });
         Disconnected.take(&live);
         connected(head, store, 4).take(&live);
         assert_eq!(live.head(), Some(at(if continues { 6 } else { 4 })));
@@ -246,7 +246,7 @@ async fn another_entry_where_the_last_one_was_makes_every_subscriber_resync() {
         let entries = vec![fixture::sold(6, 2, 8)];
         Disconnected.take(&live);
         connected(6, store, 5).take(&live);
-        live.apply_written(&Written { store, entries });
+        live.apply_written(&AppendedEntries { store, entries });
         assert_eq!(
             live.head(),
             Some(at(5)),

@@ -5,13 +5,14 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
+use crate::book::Columns;
 use crate::wire::{
-    BatchReceipt, BuyBody, Decision, Decisions, LedgerPage, Order, OrderBatch, OrderResult, OrderResultLines,
-    OrderResults, Outcome, Receipt, Sale, SaleBatch,
+    BatchReceipt, BuyBody, Decision, Decisions, LedgerPage, Order, OrderBatch, OrderLines, OrderResult,
+    OrderResultLines, OrderResults, Outcome, Receipt, Sale, SaleBatch,
 };
 use crate::{
-    ArcStr, Cost, Deadline, Entry, Epoch, GroupPosition, ItemNumber, Kind, OrderId, Reason, Seq, Stock, StoreId,
-    Timestamp, limits,
+    ArcStr, Cost, Deadline, Description, Entry, Epoch, GroupPosition, ItemNumber, Kind, OrderId, Reason, Seq, Stock,
+    StoreId, Timestamp, limits,
 };
 
 fn order_ids() -> impl Strategy<Value = OrderId> {
