@@ -1,12 +1,12 @@
-//! Exponential backoff with full jitter, so that many clients do not retry at the same moment
+//! Exponential backoff with full jitter, so that many clients do not retry at the same time
 //! (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 
 use std::time::Duration;
 
-/// The shortest delay. A loop that waits for it cannot spin.
+/// The shortest delay, which prevents busy loops.
 const DELAY_MIN: Duration = Duration::from_millis(1);
 
-/// Delays between attempts: each is drawn evenly from zero to a limit that doubles with every attempt.
+/// Random delays between attempts, uniform from zero to a limit that doubles with every attempt.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     initial: Duration,
@@ -16,12 +16,12 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// For a connection that is opened again: 250 ms to 8 s.
+    /// The backoff of reconnects, with limits from 250 ms to 8 s.
     pub const RECONNECT: Self = Self::new(Duration::from_millis(250), Duration::from_secs(8));
-    /// For a request that is sent again: 50 ms to 2 s.
+    /// The backoff of request retries, with limits from 50 ms to 2 s.
     pub const RESEND: Self = Self::new(Duration::from_millis(50), Duration::from_secs(2));
 
-    /// The limit starts at `initial` and doubles up to `max`.
+    /// A backoff whose limit starts at `initial` and doubles up to `max`.
     pub const fn new(initial: Duration, max: Duration) -> Self {
         Self {
             initial,
@@ -30,7 +30,7 @@ impl Backoff {
         }
     }
 
-    /// The longest that the next delay can be.
+    /// The longest possible next delay.
     pub fn limit(&self) -> Duration {
         self.limit_after(self.attempts)
     }
@@ -49,7 +49,7 @@ impl Backoff {
         delay.max(DELAY_MIN)
     }
 
-    /// Starts from the initial limit again, after a success.
+    /// Resets the limit to its initial value, after a success.
     pub fn reset(&mut self) {
         self.attempts = 0;
     }

@@ -1,11 +1,11 @@
 //! A pipelined batcher: while one batch is in flight, the next one fills.
 //!
-//! An item that finds no batch in flight is sent at once, without a timer. While as many batches are in flight as the
-//! limits allow, new items queue up, and all of them are sent together once a batch completes. So one call and one fsync
-//! serve one purchase when there is little load, and hundreds of them under load.
+//! An item is sent at once, without a timer, if fewer than [`Limits::max_in_flight`] batches are in flight. Otherwise items
+//! are queued, and sent together once a batch completes. So one call and one fsync serve one purchase under low load, and
+//! hundreds of purchases under high load.
 //!
-//! An accepted item is processed even if its caller is dropped. The queue is bounded: an item that it has no room for, or
-//! that would probably wait too long in it, is rejected.
+//! An accepted item is processed even if its caller is dropped. The queue is bounded: an item is rejected if the queue is
+//! full, or if the item would probably wait longer than `WAIT_MAX`.
 
 #[cfg(test)]
 mod tests;
@@ -22,43 +22,43 @@ use tokio::time::Instant;
 use crate::metrics::BatchMetrics;
 use crate::reply::{self, Reply};
 
-/// An item is rejected if the full batches before it would keep it waiting for longer than this, at the pace of the last
-/// batch.
+/// The longest time that full batches before an item may take, estimated by the duration of the last batch; beyond it the
+/// item is rejected.
 const WAIT_MAX: Duration = Duration::from_millis(50);
 
-/// How long batches take, judged by the last one. Clones share it.
+/// The duration of the last batch, an estimate for the next ones. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct BatchPace(Arc<AtomicU64>);
 
 impl BatchPace {
-    /// Records how long a batch took.
+    /// Records the duration of a batch.
     pub fn record(&self, took: Duration) {
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.0.store(took_us, Ordering::Relaxed);
     }
 
-    /// Whether an item would wait too long behind so many full batches.
+    /// Whether an item behind `batches` full batches would wait longer than `WAIT_MAX`.
     pub fn is_too_slow_for(&self, batches: usize) -> bool {
         let batches = u32::try_from(batches).unwrap_or(u32::MAX);
         Duration::from_micros(self.0.load(Ordering::Relaxed)).saturating_mul(batches) > WAIT_MAX
     }
 }
 
-/// The limits of a batcher. An item has a size of at least 1, in the unit of `max_batch`.
+/// The limits of a batcher. Sizes of items and batches have a common unit, for example lines.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The items that may wait in the queue; more are rejected.
+    /// The most queued items; more are rejected.
     pub max_queued: NonZeroUsize,
-    /// The size of one batch; an item that is larger is sent alone.
+    /// The largest size of a batch; a larger item is sent alone.
     pub max_batch: NonZeroUsize,
-    /// The batches in flight at the same time.
+    /// The most batches in flight at the same time.
     pub max_in_flight: NonZeroUsize,
 }
 
-/// Why an item has no result.
+/// The reason why an item has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The queue is full, or too long for its pace; the item was not accepted.
+    /// The queue is full, or the item would wait too long; it was not accepted.
     #[error("the queue is full")]
     Full,
     /// The batcher is closed; the item was not accepted.
@@ -96,8 +96,8 @@ impl<T, R> Clone for Batcher<T, R> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
-    /// Starts a batcher on the current tokio runtime. `size` is the size of an item. `send` processes a batch and returns one
-    /// result for each item, in order; items without a result end as [`Error::Lost`].
+    /// Starts a batcher on the current tokio runtime. `size` returns the size of an item, at least 1. `send` processes a batch
+    /// and returns one result for each item, in order; items without a result end as [`Error::Lost`].
     pub fn new<F, Sent>(limits: Limits, size: fn(&T) -> usize, send: F) -> Self
     where
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
@@ -128,12 +128,12 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         }
     }
 
-    /// What was measured since the start.
+    /// The metrics since the start.
     pub fn metrics(&self) -> &BatchMetrics {
         &self.metrics
     }
 
-    /// The items that wait.
+    /// The number of queued items.
     pub fn queued(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
     }
@@ -190,7 +190,7 @@ where
     let in_flight = Arc::new(Semaphore::new(limits.max_in_flight.get()));
     let mut items = Vec::new();
     loop {
-        // The permit first, then all that is queued by then: a batch fills while the others are in flight.
+        // The permit comes first, then all queued items: a batch fills while the others are in flight.
         let Ok(permit) = Arc::clone(&in_flight).acquire_owned().await else {
             return;
         };
@@ -200,7 +200,7 @@ where
                 return;
             }
         } else {
-            // What the last batch had no room for comes first.
+            // Items that the last batch had no room for come first.
             items.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(room));
         }
         let count = batch_len(&items, size, limits.max_batch.get());
@@ -218,7 +218,7 @@ where
     }
 }
 
-/// The number of the first items that make a batch.
+/// The number of leading items that form a batch, at least 1.
 fn batch_len<T, R>(items: &[Item<T, R>], size: fn(&T) -> usize, max: usize) -> usize {
     let mut total = 0;
     let fits = items.iter().take_while(|item| {

@@ -1,4 +1,4 @@
-//! The ledger's entries. An entry is a decision: a purchase has happened exactly when its entry is durable.
+//! The ledger's entries. An entry is a decision: a purchase is done if and only if its entry is durable.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,40 +10,41 @@ use crate::{ArcStr, Cost, Description, ItemNumber, OrderId, Quantity, Seq, Stock
 words! {
     /// The kind of an entry.
     pub enum Kind("sold, refused, restocked, set or withdrawn") {
-        /// An order was sold; the stock fell.
+        /// An order was sold; the stock decreased.
         Sold = "sold",
-        /// An order or a stock change was refused, and the refusal is final.
+        /// An order or a stock change was refused finally.
         Refused = "refused",
-        /// The shopkeeper changed the stock by a number of copies.
+        /// The shopkeeper added copies to the stock or removed copies.
         Restocked = "restocked",
-        /// The shopkeeper set the stock, or a book was added or described anew; `change` may be 0.
+        /// The shopkeeper set the stock, or added or changed the book; `change` may be 0.
         Set = "set",
-        /// A book was removed from the catalog with its stock.
+        /// The book was removed from the catalog with its stock.
         Withdrawn = "withdrawn",
     }
 }
 
 impl Kind {
-    /// Whether such an entry changes the book, in its stock or anything else.
+    /// Whether an entry of this kind changes the book.
     pub fn changes_book(self) -> bool {
         self != Self::Refused
     }
 }
 
 words! {
-    /// The reason of a refusal.
+    /// The reason of a refusal in the ledger. A buyer can get other reasons too, which are not recorded: the key names
+    /// another order, the deadline has passed, too many refusals, or no room in the store.
     pub enum Reason("sold-out, unknown-item or with-others") {
-        /// The stock was lower than the quantity.
+        /// The stock is lower than the quantity.
         SoldOut = "sold-out",
         /// No book has that number.
         UnknownItem = "unknown-item",
-        /// Another line of the order was refused.
+        /// The line could have been sold, but another line of the order was refused.
         WithOthers = "with-others",
     }
 }
 
-/// The position of an entry in its group: the lines of an order, or of a shopkeeper's change of many books. The entries of
-/// a group follow each other, have the same order id and are durable together.
+/// The position of an entry in its group. A group consists of the lines of an order, or of a shopkeeper's change of several
+/// books: consecutive entries that have the same order id and become durable together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupPosition {
     number: u16,
@@ -51,22 +52,22 @@ pub struct GroupPosition {
 }
 
 impl GroupPosition {
-    /// The line of a group of one.
+    /// The position of the entry of a group of one.
     pub const ONLY: Self = Self { number: 1, count: 1 };
 
-    /// The line with this number, from 1, of so many; `None` outside of 1…[`limits::GROUP_LINES_MAX`].
+    /// Line `number` of `count`, counted from 1; `None` unless `number` ≤ `count` ≤ [`limits::GROUP_LINES_MAX`].
     pub fn new(number: u16, count: u16) -> Option<Self> {
         let is_valid = 1 <= number && number <= count && count <= limits::GROUP_LINES_MAX;
         is_valid.then_some(Self { number, count })
     }
 
-    /// The lines of a group of so many, at most [`limits::GROUP_LINES_MAX`].
+    /// The positions in a group of `count` lines; none if `count` exceeds [`limits::GROUP_LINES_MAX`].
     pub fn of_group(count: usize) -> impl Iterator<Item = Self> {
         let count = u16::try_from(count).unwrap_or(u16::MAX);
         (1..=count).map_while(move |number| Self::new(number, count))
     }
 
-    /// Its number, from 1.
+    /// The number of the line in its group, from 1.
     pub fn number(self) -> u16 {
         self.number
     }
@@ -76,12 +77,12 @@ impl GroupPosition {
         self.count
     }
 
-    /// Whether the group begins with it.
+    /// Whether the line is the first of its group.
     pub fn is_first(self) -> bool {
         self.number == 1
     }
 
-    /// Whether the group ends with it.
+    /// Whether the line is the last of its group.
     pub fn is_last(self) -> bool {
         self.number == self.count
     }
@@ -97,17 +98,17 @@ impl Default for GroupPosition {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "EntryJson", into = "EntryJson")]
 pub struct Entry {
-    /// Its position.
+    /// The position in the ledger.
     pub seq: Seq,
     /// The time of the decision, by the catalog's clock.
     pub at: Timestamp,
-    /// Its kind.
+    /// The kind of the decision.
     pub kind: Kind,
     /// The book.
     pub item: ItemNumber,
-    /// Its position in its group.
+    /// The position in the group.
     pub line: GroupPosition,
-    /// The ordered copies; `None` unless it is an order.
+    /// The ordered copies; `None` unless the entry decides an order.
     pub quantity: Option<Quantity>,
     /// The copies added to the stock; negative for a sale.
     pub change: i64,
@@ -119,15 +120,15 @@ pub struct Entry {
     pub unit_cost: Option<Cost>,
     /// The reason of a refusal.
     pub reason: Option<Reason>,
-    /// The title of the book at that time, for orders and with a description.
+    /// The title of the book at that time, for orders of known books and with a description.
     pub title: Option<ArcStr>,
-    /// The whole description of the book, with `title` and `unit_cost`, if a `set` creates the book or changes more than
-    /// its stock.
+    /// The description of the book if a `set` adds the book or changes more than its stock; then `title` and `unit_cost`
+    /// are present too.
     pub description: Option<Box<Description>>,
 }
 
 impl Entry {
-    /// The book as an entry with a description leaves it.
+    /// The book after an entry with a description; `None` without one.
     pub fn described(&self) -> Option<Book> {
         let description = self.description.as_deref()?.clone();
         let (title, cost, stock) = (self.title.clone()?, self.unit_cost?, self.stock_after?);
@@ -135,7 +136,7 @@ impl Entry {
     }
 }
 
-/// Splits consecutive entries into groups; only the last one may lack its end.
+/// Splits consecutive entries into groups; only the last group may be incomplete.
 pub fn groups(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
     entries.chunk_by(|entry, _| !entry.line.is_last())
 }
@@ -144,11 +145,11 @@ pub fn groups(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
 #[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = Entry)]
 struct EntryJson {
-    /// Its position.
+    /// The position in the ledger.
     seq: Seq,
     /// The time of the decision, by the catalog's clock.
     at: Timestamp,
-    /// Its kind.
+    /// The kind of the decision.
     kind: Kind,
     /// The book.
     item: ItemNumber,
@@ -158,7 +159,7 @@ struct EntryJson {
     /// The number of lines, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     lines: Option<u16>,
-    /// The ordered copies; absent unless it is an order.
+    /// The ordered copies; absent unless the entry decides an order.
     #[serde(skip_serializing_if = "Option::is_none")]
     quantity: Option<Quantity>,
     /// The copies added to the stock; negative for a sale.
@@ -179,11 +180,11 @@ struct EntryJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     title: Option<ArcStr>,
-    /// The topic, if a book is created or described anew.
+    /// The topic, if the book is added or changed in more than its stock.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     topic: Option<ArcStr>,
-    /// The author, where there is a topic and the author is known.
+    /// The author, if the topic is present and the author is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     author: Option<ArcStr>,
@@ -249,12 +250,12 @@ mod tests {
 
     #[test]
     fn an_entry_is_small() {
-        // A million of them are kept in memory.
+        // The catalog keeps a million entries in memory.
         assert_eq!(size_of::<Entry>(), 88);
     }
 
     #[test]
-    fn an_entry_of_a_group_says_so_and_one_with_half_a_line_is_refused() {
+    fn an_entry_of_a_group_has_a_line_and_an_invalid_line_is_refused() {
         let json = r#"{"seq":5,"at":"2026-01-31T12:00:00.000000Z","kind":"sold","item":2,"line":1,"lines":2,"quantity":1,"change":-1}"#;
         let entry: Entry = serde_json::from_str(json).unwrap();
         assert_eq!(entry.line, GroupPosition::new(1, 2).unwrap());

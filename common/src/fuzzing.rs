@@ -1,4 +1,4 @@
-//! Fuzz targets: what holds for every input of the parsers of this crate. `backend/fuzz` runs them.
+//! Fuzz targets: properties of this crate's parsers that hold for every input. `backend/fuzz` runs them.
 #![expect(clippy::unwrap_used, reason = "a target fails by panicking")]
 
 use std::fmt::{Debug, Display};
@@ -18,10 +18,10 @@ use crate::{
     Timestamp,
 };
 
-/// A target's name, which is that of its corpus folder too, and the target.
+/// A target's name, which is also that of its corpus folder, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// The targets.
+/// The fuzz targets of this crate.
 pub const TARGETS: [Target; 4] = [
     ("event_stream", event_stream),
     ("fast_json", fast_json),
@@ -47,7 +47,7 @@ fn fast_json(input: &[u8]) {
     check_fast_json::<Receipt>(input);
 }
 
-/// Ids, numbers, times and conditions: the texts of headers, paths, queries and columns.
+/// The texts of header fields, paths, queries and columns: ids, numbers, times and conditions.
 fn key(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
     check_text::<OrderId>(text);
@@ -82,7 +82,7 @@ fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// A value is read back from its text.
+/// Asserts that a value equals the one parsed from its text.
 fn check_text<T: FromStr + Display + PartialEq + Debug>(text: &str) {
     if let Ok(value) = text.parse::<T>() {
         let written = value.to_string();
@@ -94,7 +94,7 @@ fn check_text<T: FromStr + Display + PartialEq + Debug>(text: &str) {
     }
 }
 
-/// A value is read back from its JSON.
+/// Asserts that a value equals the one parsed from its JSON.
 fn check_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(input: &[u8]) {
     if let Ok(value) = serde_json::from_slice::<T>(input) {
         let json = serde_json::to_vec(&value).unwrap();
@@ -102,7 +102,7 @@ fn check_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(input: &[u8])
     }
 }
 
-/// The fast code and serde read the same, and write the same.
+/// Asserts that [`FastJson`] and serde read the same value and write the same text.
 fn check_fast_json<T: FastJson + PartialEq + Debug>(input: &[u8]) {
     let read = T::from_json(input).ok();
     let expected = str::from_utf8(input)

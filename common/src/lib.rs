@@ -1,7 +1,7 @@
-//! What the bookstore's programs share: books, orders, ledger entries, money, wire types, problems, the typed HTTP client,
-//! the batcher, the backoff and the log of repeated failures.
+//! The shared code of the bookstore's programs: books, orders, ledger entries, money, wire types, problems, the typed HTTP
+//! client, the batcher, the backoff and the log of repeated failures.
 //!
-//! Only [`client`] does input and output. Nothing here decides about stock or stores anything.
+//! Only [`client`] does input and output. This crate neither decides about stock nor stores anything.
 
 pub mod backoff;
 pub mod batcher;
@@ -43,5 +43,5 @@ pub use problem::{Code, Problem};
 pub use seq::{Seq, StoreId};
 pub use time::Timestamp;
 
-/// A list of almost always one element, which it holds without an allocation.
+/// A list that almost always has one element, for which it needs no allocation.
 pub type InlineVec<T> = smallvec::SmallVec<[T; 1]>;

@@ -1,4 +1,4 @@
-//! Order ids. An order's id is its `Idempotency-Key`: the same id means the same order.
+//! Order ids. The id of an order is its `Idempotency-Key`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,19 +13,19 @@ use crate::time;
 
 const EXPECTED: Error = Error("a UUID, like 0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e");
 
-/// A UUID of any version, written in lower case with hyphens.
+/// The id of an order, or of a shopkeeper's change: a UUID of any version, written in lower case with hyphens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, format = Uuid)]
 pub struct OrderId(Uuid);
 
 impl OrderId {
-    /// A new id, which sorts after older ones (UUID version 7, RFC 9562).
+    /// A new id, which sorts after older ids (UUID version 7, RFC 9562).
     pub fn generate() -> Self {
         Self(time::new_uuid(SystemTime::now()))
     }
 
-    /// Appends its text.
+    /// Appends the text of the id.
     pub fn write_to(self, text: &mut Vec<u8>) {
         let mut hyphenated = Uuid::encode_buffer();
         text.extend_from_slice(self.0.hyphenated().encode_lower(&mut hyphenated).as_bytes());

@@ -21,7 +21,7 @@ impl Seq {
     /// The position before the first entry.
     pub const ZERO: Self = Self(0);
 
-    /// The next position. It cannot overflow in practice: no ledger reaches 2⁶⁴ entries.
+    /// The next position, saturating: no ledger reaches 2⁶⁴ entries.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -49,14 +49,14 @@ impl fmt::Display for Seq {
     }
 }
 
-/// The id of a store's ledger. A new store and a restored backup have another one.
+/// The id of a store's ledger. A new store and a restored backup have new ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, format = Uuid)]
 pub struct StoreId(Uuid);
 
 impl StoreId {
-    /// The id for a new store.
+    /// A new id.
     pub fn generate() -> Self {
         Self(time::new_uuid(SystemTime::now()))
     }

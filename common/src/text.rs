@@ -1,4 +1,4 @@
-//! Text as it is stored, compared, cut into words and displayed.
+//! The forms in which text is stored, compared, split into words and displayed.
 
 mod fold;
 mod words;
@@ -13,7 +13,7 @@ use crate::limits;
 pub use self::fold::fold;
 pub use self::words::{for_each_index_word, query_words};
 
-/// A title, an author or a topic as it is stored: in NFC, without whitespace around it.
+/// The stored form of a title, an author or a topic: in NFC, without surrounding whitespace.
 pub fn normalize_name(name: ArcStr) -> ArcStr {
     let trimmed = name.trim();
     match trimmed.is_ascii() || is_nfc(trimmed) {
@@ -23,13 +23,13 @@ pub fn normalize_name(name: ArcStr) -> ArcStr {
     }
 }
 
-/// What is wrong with a name without characters.
+/// The error of an empty name.
 pub const EMPTY_NAME: &str = "expected a text, found nothing";
 
-/// The rules for a title, an author and a topic: not empty, bounded, trimmed, without control characters.
+/// Checks a title, an author or a topic: not empty, bounded, trimmed, without control characters.
 ///
 /// # Errors
-/// What was expected.
+/// States what was expected and found.
 pub fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err(EMPTY_NAME.to_owned());
@@ -57,9 +57,8 @@ pub fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes untrusted text safe to display, so that a title cannot control the terminal or reverse the direction of a line.
-/// Replaces tabs and line breaks by spaces, and control characters and bidirectional controls (Unicode TR9) by U+FFFD, so
-/// that the replacement is visible.
+/// Makes untrusted text safe to display, so that it cannot control the terminal or reverse the direction of a line. Replaces
+/// tabs and line breaks by spaces, and control characters and bidirectional controls (Unicode TR9) by the visible U+FFFD.
 pub fn sanitize(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| replacement(c).is_none()) {
         return Cow::Borrowed(text);

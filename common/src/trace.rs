@@ -1,17 +1,17 @@
-//! Where spans of distributed traces are recorded (W3C Trace Context). Without a tracer a request's `traceparent` is passed
-//! on as it came.
+//! The recording of spans of distributed traces (W3C Trace Context). Without a tracer a request's `traceparent` is forwarded
+//! unchanged.
 
 use std::fmt::Debug;
 use std::sync::OnceLock;
 
 use http::HeaderValue;
 
-/// What a span is about.
+/// The kind of work of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpanKind {
-    /// A request that a service answers.
+    /// Handling of a request.
     Server,
-    /// A call of another service.
+    /// Call of another service.
     Client,
     /// Work within the process.
     Internal,
@@ -19,14 +19,14 @@ pub enum SpanKind {
 
 /// Records spans.
 pub trait Tracer: Debug + Send + Sync {
-    /// Begins a span. It belongs to the trace of the first of `causes`, each a `traceparent`, and links to all of them where
-    /// they are several; without a cause it begins a trace.
+    /// Begins a span. `causes` are `traceparent` values: the span belongs to the trace of the first one, and links to all if
+    /// there are several. Without a cause it begins a trace.
     fn begin(&self, kind: SpanKind, name: &str, causes: &[HeaderValue]) -> Box<dyn Span>;
 }
 
-/// A span, which ends when it is dropped.
+/// A span; dropping it ends it.
 pub trait Span: Send + Sync {
-    /// The `traceparent` of what the span causes.
+    /// The `traceparent` of work that the span causes.
     fn traceparent(&self) -> HeaderValue;
 
     /// Sets an attribute.
@@ -38,9 +38,9 @@ pub trait Span: Send + Sync {
 
 static TRACER: OnceLock<Box<dyn Tracer>> = OnceLock::new();
 
-/// Installs the tracer of the process; a second one is ignored.
+/// Installs the tracer of the process. A second call has no effect.
 pub fn install(tracer: Box<dyn Tracer>) {
-    // Fails for the second one only.
+    // Fails only at a second call.
     let _ = TRACER.set(tracer);
 }
 

@@ -109,7 +109,7 @@ async fn an_item_is_processed_after_its_caller_is_dropped() {
     done.notified().await;
 }
 
-/// Of 1 to 3.
+/// A size from 1 to 3.
 fn size(item: &usize) -> usize {
     item % 3 + 1
 }

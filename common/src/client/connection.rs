@@ -1,5 +1,5 @@
-//! One HTTP/1.1 connection that is kept open and carries one request at a time. A request costs about ten microseconds
-//! less than over the pool, which counts for the batches between the services and for thousands of simulated shoppers.
+//! A persistent HTTP/1.1 connection that carries one request at a time. A request costs about ten microseconds less than
+//! over the pool, which matters for batches between services and for thousands of simulated shoppers.
 
 #[cfg(test)]
 mod tests;
@@ -24,13 +24,13 @@ use super::tls::TlsHost;
 use super::{HttpClient, Request, Response, Stream, message};
 use crate::limits;
 
-/// The connection to one address, opened when it is needed.
+/// The connection to one address, opened on demand.
 #[derive(Debug)]
 pub(super) struct Connection {
     /// Host and port.
     address: String,
     host: HeaderValue,
-    /// For an `https://` address.
+    /// `None` for an `http://` address.
     tls: Option<TlsHost>,
     caller: Caller,
     open: Mutex<Option<OpenConnection>>,
@@ -39,14 +39,14 @@ pub(super) struct Connection {
 #[derive(Debug)]
 struct OpenConnection {
     sender: http1::SendRequest<Full<Bytes>>,
-    /// Does the reading and writing; `None` once the connection has ended. It is polled by the task that waits for a
-    /// response, which saves waking another one.
+    /// Reads and writes; `None` once the connection has ended. The task that waits for a response polls it, which saves the
+    /// wake-up of another task.
     driver: Option<http1::Connection<TokioIo<Stream>, Full<Bytes>>>,
     used_at: Instant,
 }
 
 impl Connection {
-    /// A connection to a base address; `None` if that is not valid.
+    /// A connection to the host of a base URL; `None` if the URL is invalid.
     pub(super) fn to(base: &str, http: &HttpClient, caller: Caller) -> Option<Self> {
         let url = reqwest::Url::parse(base).ok()?;
         let host = url.host_str()?;
@@ -87,8 +87,8 @@ impl Connection {
         Ok(response)
     }
 
-    /// Waits for the connection to be free, and opens a new one if the last one has ended or was idle for so long that
-    /// the server may close it any moment.
+    /// Waits until the connection is free, and opens a new one if it has ended or was idle for [`limits::POOL_IDLE_TIMEOUT`],
+    /// after which the server may close it.
     async fn acquire(&self) -> Result<(MutexGuard<'_, Option<OpenConnection>>, OpenConnection), String> {
         let mut slot = self.open.lock().await;
         if let Some(mut open) = slot.take()
@@ -123,7 +123,7 @@ impl OpenConnection {
         })
     }
 
-    /// Whether the connection is still open, as far as can be seen from here.
+    /// Whether the connection is still open, as far as this end knows.
     async fn is_ready(&mut self) -> bool {
         let Self { sender, driver, .. } = self;
         drive(driver, sender.ready()).await.is_ok()
@@ -147,8 +147,8 @@ impl OpenConnection {
     }
 }
 
-/// Polls a connection and `future`, which depends on it. The connection comes first, so that its end is noticed before it
-/// is used, and once more after `future`, so that what that sent is written at once.
+/// Polls a connection and `future`, which depends on it. The connection is polled before `future`, to detect its end, and
+/// after it, to write its request at once.
 async fn drive<D: Future + Unpin, F: Future>(driver: &mut Option<D>, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
@@ -167,7 +167,7 @@ async fn drive<D: Future + Unpin, F: Future>(driver: &mut Option<D>, future: F) 
     .await
 }
 
-/// The path and query of an absolute address.
+/// The path and query of an absolute URL.
 fn path_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")

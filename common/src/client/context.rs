@@ -1,4 +1,4 @@
-//! What a call to another service carries over from the request that causes it.
+//! The context that a call to another service carries over from the request that causes it: request id, trace and hops.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,22 +26,22 @@ pub trait CallCause: Send + Sync {
     /// The request's `traceparent`.
     fn traceparent(&self) -> Option<&HeaderValue>;
 
-    /// How many services the request came through.
+    /// The number of services that the request came through.
     fn hops(&self) -> u32;
 }
 
-/// Runs a future; the calls that it makes itself, not those of tasks that it spawns, carry over what `cause` has.
+/// Runs a future whose calls carry the context of `cause`, except for calls in tasks that it spawns.
 pub fn caused_by<F: Future>(cause: Arc<dyn CallCause>, future: F) -> TaskLocalFuture<Arc<dyn CallCause>, F> {
     CAUSE.scope(cause, future)
 }
 
-/// The `traceparent` of the request that is being handled, if spans are recorded.
+/// The `traceparent` of the current request, if spans are recorded.
 pub fn current_traceparent() -> Option<HeaderValue> {
     trace::tracer()?;
     CAUSE.try_with(|cause| cause.traceparent().cloned()).ok().flatten()
 }
 
-/// What a request hands on to the batch that carries its purchase.
+/// The context of a request that the batch with its purchase carries over.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RequestContext {
     request_id: Option<HeaderValue>,
@@ -49,7 +49,7 @@ pub(super) struct RequestContext {
 }
 
 impl RequestContext {
-    /// That of the request that is being handled; empty outside of one.
+    /// The context of the current request; empty outside of a request.
     pub(super) fn current() -> Self {
         let context = CAUSE.try_with(|cause| Self {
             request_id: Some(cause.request_id().clone()),
@@ -59,19 +59,18 @@ impl RequestContext {
     }
 }
 
-/// Runs the call that carries a batch. It has the request id and the trace of its request if it carries one request only. If
-/// it carries several it has an id of its own, which is logged with theirs, and the trace of the first, and its span links to
-/// all of them.
+/// Runs the call that carries a batch. A batch of one request has its request id and trace. A batch of several has a new id,
+/// which is logged with theirs, and the trace of the first; its span links to all traces.
 pub(super) async fn call_for_batch<F: Future>(name: &str, contexts: Vec<RequestContext>, call: F) -> F::Output {
     let batch = Arc::new(BatchCause::new(name, contexts));
     caused_by(batch, call).await
 }
 
-/// The cause of a call that carries a batch.
+/// The cause of a call that carries a batch of requests.
 struct BatchCause {
     request_id: HeaderValue,
     traceparent: Option<HeaderValue>,
-    /// Ends with the call.
+    /// The span, which ends with the call.
     _span: Option<Box<dyn Span>>,
 }
 
@@ -120,26 +119,26 @@ impl CallCause for BatchCause {
     }
 
     fn hops(&self) -> u32 {
-        // One request that came through too many services must not fail the purchases of others.
+        // A request that came through too many services must not fail the purchases of other requests.
         0
     }
 }
 
-/// The token in force, which may change while a service runs.
+/// The source of a token that may change while the process runs.
 pub type TokenSource = Arc<dyn Fn() -> Option<Arc<str>> + Send + Sync>;
 
-/// Who sends the requests.
+/// The sender of requests.
 #[derive(Clone, Default)]
 pub(super) struct Caller {
-    /// Whether it is a service: its calls carry their context, so that a loop of services is noticed.
+    /// Whether it is a service, whose calls carry their context, so that loops of services are detected.
     pub(super) is_service: bool,
-    /// The token by which other services recognize it.
+    /// The token that authenticates it to other services.
     pub(super) service_token: Option<TokenSource>,
 }
 
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the token.
+        // Omits the token.
         f.debug_struct("Caller")
             .field("is_service", &self.is_service)
             .finish_non_exhaustive()
@@ -147,13 +146,13 @@ impl fmt::Debug for Caller {
 }
 
 impl Caller {
-    /// Adds the fields that every one of its requests carries.
+    /// Adds the header fields of every request of this caller.
     pub(super) fn write(&self, headers: &mut HeaderMap) {
         if self.is_service {
             write_cause(headers);
         }
         let token = self.service_token.as_ref().and_then(|source| source());
-        // A token is visible ASCII, which every header field may contain.
+        // A token is visible ASCII, which is a valid header value.
         if let Some(mut value) = token.and_then(|token| HeaderValue::from_str(&token).ok()) {
             value.set_sensitive(true);
             headers.insert(&SERVICE_TOKEN, value);
@@ -161,7 +160,7 @@ impl Caller {
     }
 }
 
-/// Adds what the request that causes the call carries on.
+/// Adds the context of the request that causes the call.
 fn write_cause(headers: &mut HeaderMap) {
     let _ = CAUSE.try_with(|cause| {
         headers.insert(&REQUEST_ID, cause.request_id().clone());
@@ -172,13 +171,13 @@ fn write_cause(headers: &mut HeaderMap) {
     headers.insert(&HOPS, HeaderValue::from(hops()));
 }
 
-/// How many services the call comes through, itself included.
+/// The number of services that the call comes through, this one included.
 fn hops() -> u32 {
     let before = CAUSE.try_with(|cause| cause.hops());
     before.unwrap_or_default().saturating_add(1)
 }
 
-/// Checks that the request which causes a call has not come through too many services already.
+/// Checks that the call does not come through more than [`limits::HOPS_MAX`] services.
 ///
 /// # Errors
 /// [`Code::LoopDetected`].

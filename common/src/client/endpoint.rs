@@ -1,4 +1,4 @@
-//! The copies of one service, and how a request is sent to them.
+//! The endpoint of a service: its copies, and the selection of the copy that a request is sent to.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,36 +14,37 @@ use super::url::{parse_neighbour_urls, parse_shop_urls};
 use super::{Freshness, HttpClient, Request, Response};
 use crate::{Code, Incident};
 
-/// The addresses of a service's copies. The copy that responded last is asked first, the next one if it is unavailable.
+/// The endpoint of a service with one copy or several. A request goes to the copy that responded last; if that is
+/// unavailable, to the next one.
 #[derive(Debug, Clone)]
 pub struct ServiceEndpoint {
     http: HttpClient,
     urls: Arc<[String]>,
     preferred: Arc<AtomicUsize>,
     caller: Caller,
-    /// Used instead of `http` if there is one.
+    /// A separate connection that replaces the pool of `http`.
     connection: Option<Arc<Connection>>,
-    /// Log the failures of each copy, where the caller is a service too.
+    /// The log of each copy's failures; empty if the caller is not a service.
     incidents: Arc<[Incident]>,
-    /// Limits the requests in flight, and with them the descriptors in use.
+    /// The permits of requests in flight, which limit the descriptors in use.
     calls: Arc<Semaphore>,
 }
 
 impl ServiceEndpoint {
-    /// Parses a comma-separated list of a shop's base addresses like `http://127.0.0.1:8080`; they may have a path, and no
-    /// user information: a shop asks for none.
+    /// Parses a comma-separated list of a shop's base URLs like `http://127.0.0.1:8080`. A URL may have a path, but no user
+    /// information, because a shop uses none.
     ///
     /// # Errors
-    /// Names the address that is not valid.
+    /// Names the invalid URL.
     pub fn parse(http: HttpClient, list: &str) -> Result<Self, String> {
         Ok(Self::new(http, parse_shop_urls(list)?))
     }
 
-    /// Parses a comma-separated list of the base addresses of a service, for another service: they have no path. User
-    /// information in them is dropped.
+    /// Parses a comma-separated list of a service's base URLs, for another service. A URL must not have a path; its user
+    /// information is dropped.
     ///
     /// # Errors
-    /// Names the address that is not valid, without its user information.
+    /// Names the invalid URL, without its user information.
     pub fn parse_neighbours(http: HttpClient, list: &str) -> Result<Self, String> {
         Ok(Self::new(http, parse_neighbour_urls(list)?))
     }
@@ -60,7 +61,7 @@ impl ServiceEndpoint {
         }
     }
 
-    /// The same service with the source of the token by which it recognizes other services.
+    /// Adds the source of the token that authenticates the caller to the service.
     #[must_use]
     pub fn with_service_token(self, service_token: TokenSource) -> Self {
         let caller = Caller {
@@ -70,7 +71,7 @@ impl ServiceEndpoint {
         Self { caller, ..self }
     }
 
-    /// Limits the requests in flight; more wait. An own connection is not counted, and neither are streams.
+    /// Limits the requests in flight; more wait for a permit. Requests over a separate connection and streams need none.
     #[must_use]
     pub fn with_calls_max(self, calls: usize) -> Self {
         Self {
@@ -79,7 +80,7 @@ impl ServiceEndpoint {
         }
     }
 
-    /// The same service for a caller that is a service too.
+    /// The same endpoint for a caller that is a service.
     #[must_use]
     pub(super) fn between_services(self) -> Self {
         let incident = |url: &String| Incident::new(format!("calls to {url} fail"));
@@ -94,8 +95,8 @@ impl ServiceEndpoint {
         }
     }
 
-    /// The same service over a connection of its own, which carries one request at a time at less cost than the pool.
-    /// Without effect if there are several copies.
+    /// The same endpoint with a separate connection, which carries one request at a time at a lower cost than the pool.
+    /// Without effect if the service has several copies.
     #[must_use]
     pub(super) fn with_own_connection(&self) -> Self {
         let connection = match &*self.urls {
@@ -108,17 +109,17 @@ impl ServiceEndpoint {
         }
     }
 
-    /// The address that is asked first.
+    /// The base URL of the preferred copy.
     pub fn url(&self) -> &str {
         self.base(self.preferred.load(Ordering::Relaxed))
     }
 
-    /// The addresses of all copies, in the order of the list.
+    /// The base URLs of all copies, in the order of the list.
     pub(super) fn urls(&self) -> &[String] {
         &self.urls
     }
 
-    /// Sends a `GET` request; `path` is percent-encoded already.
+    /// Sends a `GET` request; `path` must be percent-encoded.
     ///
     /// # Errors
     /// Those of [`Self::send_idempotent`].
@@ -127,19 +128,18 @@ impl ServiceEndpoint {
         self.send_idempotent(&request).await
     }
 
-    /// Sends a request that may be sent again: if a copy is unreachable or not ready, or loses the response, the next
-    /// copy is asked.
+    /// Sends an idempotent request: to the next copy if one is unreachable, not ready or loses the response.
     ///
     /// # Errors
-    /// Of the last copy asked.
+    /// The error of the last attempt.
     pub async fn send_idempotent(&self, request: &Request) -> Result<Response, Error> {
         self.send(request, |_| true).await
     }
 
-    /// Sends a request that must arrive at most once: the next copy is asked only if this one certainly did nothing.
+    /// Sends a request that must be applied at most once: to the next copy only if this one certainly did not apply it.
     ///
     /// # Errors
-    /// Of the last copy asked.
+    /// The error of the last attempt.
     pub async fn send_once(&self, request: &Request) -> Result<Response, Error> {
         self.send(request, Error::is_not_applied).await
     }
@@ -147,7 +147,7 @@ impl ServiceEndpoint {
     async fn send(&self, request: &Request, may_send_again: fn(&Error) -> bool) -> Result<Response, Error> {
         let mut result = Err(Error::unreachable("", "no address"));
         for copy in self.copies() {
-            // On the heap: the future of a call is large, and is moved wherever a caller's future is.
+            // Boxed, because a call's future is large and every caller's future contains it.
             result = Box::pin(self.send_to(copy, request)).await;
             let try_next = match &result {
                 Ok(response) => {
@@ -188,13 +188,13 @@ impl ServiceEndpoint {
         self.exchange(url, request, left).await
     }
 
-    /// Sends a request over the pool, whatever else is in flight.
+    /// Sends a request over the pool, without a permit.
     pub(super) async fn exchange(&self, url: &str, request: &Request, timeout: Duration) -> Result<Response, Error> {
         let response = self.execute(url, request, Some(timeout)).await?;
         Response::receive(url, response.into()).await
     }
 
-    /// Logs that a copy fails, or does not any more.
+    /// Logs the failure of a copy, or its recovery.
     pub(super) fn log_failure(&self, copy: usize, failure: Option<Error>) {
         match (self.incidents.get(copy), failure) {
             (Some(incident), Some(error)) => incident.failed(error),
@@ -203,7 +203,7 @@ impl ServiceEndpoint {
         }
     }
 
-    /// Opens a stream at the first copy that responds with success. The stream itself has no time limit.
+    /// Opens a stream at the first copy that responds with success. The time limit does not apply to the stream itself.
     pub(super) async fn open_stream(&self, request: &Request) -> Result<reqwest::Response, Error> {
         let mut error = Error::unreachable("", "no address");
         for copy in self.copies() {

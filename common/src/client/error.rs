@@ -1,22 +1,22 @@
-//! Why a request has no usable response.
+//! The errors of a client.
 
 use crate::{Code, Problem};
 
-/// Why a request has no usable response, and with that whether it can have had an effect.
+/// The reason why a request has no usable response; it tells whether the request may have had an effect.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// The request was not sent: it had no effect.
     #[error("cannot reach {url}: {why}")]
     Unreachable {
-        /// The requested address.
+        /// The requested URL.
         url: String,
         /// The cause.
         why: String,
     },
-    /// The request was sent and no complete response was received: it may have had its effect.
+    /// The request was sent, but no complete response was received: it may have had an effect.
     #[error("no answer from {url}: {why}")]
     Lost {
-        /// The requested address.
+        /// The requested URL.
         url: String,
         /// The cause.
         why: String,
@@ -24,10 +24,10 @@ pub enum Error {
     /// The server responded with a problem.
     #[error("{0}")]
     Problem(Box<Problem>),
-    /// The response is none that a bookstore gives.
+    /// The response does not come from a bookstore.
     #[error("{url} does not answer like a bookstore: {why}")]
     Malformed {
-        /// The requested address.
+        /// The requested URL.
         url: String,
         /// What is wrong with the response.
         why: String,
@@ -58,7 +58,7 @@ impl Error {
         }
     }
 
-    /// The cause without an address: for a problem, its title.
+    /// The cause without the URL; of a problem, its title.
     pub fn cause(&self) -> &str {
         match self {
             Self::Unreachable { why, .. } | Self::Lost { why, .. } | Self::Malformed { why, .. } => why,

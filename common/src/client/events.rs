@@ -1,5 +1,4 @@
-//! Server-sent events, read as typed ones over one connection. [`ReconnectingStream`](super::ReconnectingStream) keeps
-//! such a connection open.
+//! Typed server-sent events over one connection. [`ReconnectingStream`](super::ReconnectingStream) adds reconnects.
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -18,13 +17,13 @@ use crate::{Entry, Position, limits, parse};
 pub enum ShopEvent {
     /// The stock of a book changed.
     Stock(StockEvent),
-    /// Events were left out: everything shown must be read again. The stream continues after this entry.
+    /// Events were skipped: the reader must reload what it shows. The stream continues after this entry.
     Resync(Resync),
-    /// The front-end lost its catalog, or reached it again.
+    /// The front-end lost its connection to the catalog, or restored it.
     Upstream(UpstreamStatus),
 }
 
-/// Reads an event's type and data; `None` for a type that this version does not know.
+/// Parses an event's type and data; `None` for an unknown type.
 pub(super) type Parse<E> = fn(&str, &str) -> Result<Option<E>, String>;
 
 /// An open stream of events. Silence for longer than [`limits::HEARTBEAT_TIMEOUT`] counts as a lost connection.
@@ -74,27 +73,27 @@ impl<E> EventStream<E> {
         })
     }
 
-    /// The store, and the last entry of its ledger when the connection was made.
+    /// The store, and its ledger's head when the connection was made.
     pub fn hello(&self) -> Hello {
         self.hello
     }
 
-    /// The entry that the request asked to resume after; `None` for the events from now on.
+    /// The requested position to resume after; `None` for new events only.
     pub fn after(&self) -> Option<Position> {
         self.after
     }
 
-    /// Where another stream continues this one: the id of the last event that had one. A change of several books is
-    /// resumed after as a whole, so only its last event has an id.
+    /// The position after which another stream continues this one: the id of the last event with an id. Of the events of a
+    /// change of several books only the last one has an id, so that a stream never resumes within the change.
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// The next event. Dropping the future loses nothing.
+    /// The next event. Cancel safe.
     ///
     /// # Errors
-    /// [`Error::Lost`] if the stream ends, breaks or is silent for too long, [`Error::Malformed`] if it cannot be read.
-    /// No event follows an error.
+    /// [`Error::Lost`] if the stream ends, breaks or is silent for [`limits::HEARTBEAT_TIMEOUT`], [`Error::Malformed`] if an
+    /// event cannot be parsed. No event follows an error.
     pub async fn next(&mut self) -> Result<E, Error> {
         let (event, id) = self.frames.next_event(self.parse).await?;
         self.position = id.unwrap_or(self.position);
@@ -102,7 +101,7 @@ impl<E> EventStream<E> {
     }
 }
 
-/// The events as they are received.
+/// The received bytes, split into events.
 struct Frames {
     url: String,
     chunks: BoxStream<'static, Result<Bytes, String>>,
@@ -115,7 +114,7 @@ impl Frames {
         loop {
             while let Some(frame) = self.splitter.next_frame() {
                 let event = RawEvent::parse(&frame).map_err(|error| Error::malformed(&self.url, error.to_string()))?;
-                // Without data it is a heartbeat comment or a field of no interest.
+                // A frame without data is a heartbeat comment or has only ignored fields.
                 let Some(data) = event.data else { continue };
                 let malformed = |why: String| Error::malformed(&self.url, why);
                 let id = event.id.map(str::parse).transpose();

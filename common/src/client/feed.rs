@@ -1,4 +1,4 @@
-//! The catalog's feed over HTTP: whole groups of entries for a [`Follower`], over one connection after the other.
+//! The catalog's feed over HTTP, which reconnects and passes whole groups of entries to a [`Follower`].
 
 #[cfg(test)]
 mod tests;
@@ -14,12 +14,12 @@ use super::{EventStream, ReconnectingStream, Result, StreamItem};
 use crate::backoff::Backoff;
 use crate::{Entry, Position};
 
-/// Entries that are handed on together.
+/// The most received entries before a call of [`Follower::apply`].
 const ENTRIES_AT_ONCE: usize = 1_024;
-/// Delays before the feed is opened again.
+/// Delays before a reconnect of the feed.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
 
-/// Follows the feed without end; `open` makes one connection that resumes after the entry it is given.
+/// Follows the feed without end; `open` makes one connection that resumes after its argument.
 pub(super) async fn follow(
     follower: Arc<dyn Follower>,
     open: impl FnMut(Option<Position>) -> BoxFuture<'static, Result<EventStream<Entry>>> + Send + 'static,
@@ -27,7 +27,7 @@ pub(super) async fn follow(
     follow_stream(&*follower, ReconnectingStream::new(None, RECONNECT, open)).await;
 }
 
-/// A feed that reconnects; a seam for tests.
+/// A feed that reconnects; tests replace it.
 trait Feed {
     fn next(&mut self) -> impl Future<Output = StreamItem<Entry>> + Send;
     fn reconnect(&mut self);
@@ -47,7 +47,7 @@ async fn follow_stream(follower: &dyn Follower, mut feed: impl Feed) {
     let mut entries = Vec::new();
     loop {
         let mut next = Some(feed.next().await);
-        // Entries that have arrived already are handed on together, as far as their groups are whole.
+        // Entries that have already arrived are applied together, up to the last whole group.
         while let Some(StreamItem::Event(entry)) = next {
             entries.push(entry);
             next = match entries.len() {
@@ -60,7 +60,7 @@ async fn follow_stream(follower: &dyn Follower, mut feed: impl Feed) {
             entries.drain(..=last);
         }
         if next.is_some() {
-            // The next connection begins with the first line of a group that is not whole.
+            // The next connection repeats an incomplete group from its first line.
             entries.clear();
         }
         match next {
@@ -68,7 +68,7 @@ async fn follow_stream(follower: &dyn Follower, mut feed: impl Feed) {
                 let head = hello.position();
                 follower.connected(&hello, head.start_of_stream(after));
                 if after.is_some_and(|after| !head.satisfies(after)) {
-                    // The store lost entries: the next connection begins at its head.
+                    // The store lost entries: the next connection resumes at its head.
                     feed.reconnect();
                 }
             }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::events::{parse_entry, parse_shop_event};
 use super::sse::{FrameSplitter, RawEvent};
 
-/// The first byte says where the stream is cut: the events are the same as without cuts.
+/// Splits the stream at positions that the first byte selects: the events must be those of the unsplit stream.
 pub(crate) fn event_stream(input: &[u8]) {
     let Some((cut, stream)) = input.split_first() else {
         return;
@@ -17,7 +17,7 @@ pub(crate) fn event_stream(input: &[u8]) {
     assert_eq!(events([start, end]), whole);
 }
 
-/// The events of a stream, and the number of bytes that are kept for the next one.
+/// The events of a stream, and the number of pending bytes.
 fn events<'s>(chunks: impl IntoIterator<Item = &'s [u8]>) -> (Vec<String>, usize) {
     let (mut splitter, mut events, mut pending_bytes) = (FrameSplitter::default(), Vec::new(), 0);
     for chunk in chunks {

@@ -1,4 +1,4 @@
-//! The HTTP client of a process, and the TLS that its connections speak.
+//! The HTTP client of a process, with its TLS configuration.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::message::USER_AGENT;
 use super::tls;
 use crate::limits;
 
-/// Why there is no client.
+/// The reason why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// There is no certificate to trust.
@@ -21,7 +21,7 @@ pub enum SetupError {
     Client(String),
 }
 
-/// A pool of connections, and what is needed to open one beside it. Clones share the pool.
+/// A connection pool, and the TLS configuration for separate connections. Clones share the pool.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     pool: reqwest::Client,
@@ -37,8 +37,8 @@ pub fn http_client() -> Result<HttpClient, SetupError> {
 }
 
 impl HttpClient {
-    /// For a comma-separated list of addresses. If one begins with `https://`, the authorities in the PEM file `ca` are
-    /// trusted; without one, those of the system.
+    /// Builds a client for a comma-separated list of URLs. For `https://` it trusts the authorities in the PEM file `ca`, or
+    /// without a file the system's.
     ///
     /// # Errors
     /// If there is no certificate to trust, or if the system lacks the resources.
@@ -67,7 +67,7 @@ impl HttpClient {
         })
     }
 
-    /// The pool.
+    /// The connection pool.
     pub fn pool(&self) -> &reqwest::Client {
         &self.pool
     }

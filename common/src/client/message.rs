@@ -29,7 +29,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request to a path with its query, both percent-encoded already.
+    /// A request to a path with its query, which must be percent-encoded.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
         Self {
             method,
@@ -70,7 +70,7 @@ impl Request {
 
     /// Sets a JSON body.
     pub fn json(self, body: &impl serde::Serialize) -> Self {
-        // The wire types are plain structs with string keys: writing them cannot fail.
+        // Serialization of wire types, structs with string keys, cannot fail.
         self.json_bytes(serde_json::to_vec(body).unwrap_or_default())
     }
 
@@ -83,7 +83,7 @@ impl Request {
         self.header("content-type", "application/json")
     }
 
-    /// Sets the limit on the whole exchange; [`limits::HTTP_READ_TIMEOUT`] unless set.
+    /// Sets the timeout of the whole exchange; by default [`limits::HTTP_READ_TIMEOUT`].
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -97,7 +97,7 @@ impl Request {
         self.timeout
     }
 
-    /// The request as `http` has it; an error if a header field has an invalid value.
+    /// Converts the request; an error if a header field has an invalid value.
     pub(super) fn to_http<B: From<Bytes>>(&self, uri: &str) -> Result<http::Request<B>, http::Error> {
         let mut builder = http::Request::builder().method(self.method.clone()).uri(uri);
         for (name, value) in &self.headers {
@@ -107,20 +107,20 @@ impl Request {
     }
 }
 
-/// A response with its whole body, not parsed yet.
+/// A response with its whole body, not parsed.
 #[derive(Debug, Clone)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// `Bookstore-Seq`: the state that it was read from.
+    /// `Bookstore-Seq`: the last entry that the response reflects.
     pub seq: Option<Position>,
-    /// `ETag`: the last change of what it shows.
+    /// `ETag`: the entry of the last change of the resource.
     pub etag: Option<Position>,
-    /// Whether it repeats an earlier decision.
+    /// Whether the response repeats an earlier decision.
     pub replayed: bool,
     /// The body, at most [`limits::RESPONSE_BYTES_MAX`].
     pub body: Bytes,
-    /// Whether the body is declared as JSON, or not declared at all.
+    /// Whether the body's media type is JSON or absent.
     pub(super) is_json: bool,
     pub(super) url: String,
 }
@@ -174,7 +174,7 @@ impl Response {
         Err(self.error())
     }
 
-    /// Parses the body whatever the status is.
+    /// Parses the body regardless of the status.
     pub(super) fn parse_body<'a, T>(&'a self, parse: impl FnOnce(&'a [u8]) -> Result<T, String>) -> Result<T, Error> {
         if !self.is_json {
             return Err(Error::malformed(&self.url, "the body is not JSON"));
@@ -182,17 +182,17 @@ impl Response {
         parse(&self.body).map_err(|why| Error::malformed(&self.url, why))
     }
 
-    /// The error of a response that no bookstore gives. A problem is none: the service that has it logs it.
+    /// The error to log of a response with status 4xx or 5xx; `None` for a problem, which the other service logs.
     pub(super) fn failure(&self) -> Option<Error> {
         let error = (self.status >= 400).then(|| self.error());
         error.filter(|error| error.code().is_none())
     }
 
-    /// The error of a response whose status is not 2xx: its problem, or that it has none.
+    /// The error of a response whose status is not 2xx: its problem, or [`Error::Malformed`] without one.
     pub fn error(&self) -> Error {
         match serde_json::from_slice(&self.body) {
             Ok(problem) => Error::Problem(Box::new(problem)),
-            // From a proxy, or from another program at that address: the request may have had an effect.
+            // The response may come from a proxy, so the request may have had an effect.
             Err(_) => {
                 let why = format!("status {} without a problem in the body", self.status);
                 Error::malformed(&self.url, why)
@@ -211,7 +211,7 @@ fn field<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Parses JSON whose UTF-8 is checked once for the whole text instead of string by string.
+/// Parses JSON. Validates UTF-8 once for the whole text, which is faster than for each string.
 pub(super) fn parse_json<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T, String> {
     let text = str::from_utf8(json).map_err(|error| error.to_string())?;
     serde_json::from_str(text).map_err(|error| error.to_string())

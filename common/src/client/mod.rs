@@ -1,5 +1,5 @@
-//! The interfaces of the services, and the typed HTTP client: one connection pool for the process, a limit on every wait,
-//! and errors that say whether a request can have had an effect.
+//! The clients' interfaces of the services, and the typed HTTP client: one connection pool per process, a timeout for every
+//! wait, and errors that tell whether a request may have had an effect.
 
 mod batches;
 mod catalog;
@@ -42,5 +42,5 @@ pub use resend::{Resolution, send_until_decided};
 pub use shop::ShopClient;
 pub use stream::Stream;
 
-/// What a request returns: a response, problems included, unless it says otherwise.
+/// The result of a request: by default a response, also if it is a problem.
 pub type Result<T = Response> = std::result::Result<T, Error>;

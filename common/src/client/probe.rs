@@ -1,4 +1,4 @@
-//! Asking the copies of a service whether they are up.
+//! Probes of a service's copies.
 
 use std::time::{Duration, Instant};
 
@@ -8,23 +8,23 @@ use super::{Error, Request, ServiceEndpoint};
 use crate::wire::Liveness;
 use crate::{Timestamp, limits};
 
-/// The answer of one copy of a service to `GET /livez`.
+/// A probe of one copy of a service with `GET /livez`.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// The copy's address.
+    /// The copy's base URL.
     pub url: String,
-    /// Whether it runs in the same process, and so logs itself what is wrong with it.
+    /// Whether the copy runs in the same process, which logs its failures already.
     pub is_local: bool,
-    /// When it was asked, by this machine's clock.
+    /// Time of the request, by this machine's clock.
     pub sent_at: Timestamp,
-    /// The time until the whole answer was there.
+    /// The time until the answer was complete.
     pub round_trip: Duration,
     /// The answer.
     pub answer: Result<Liveness, Error>,
 }
 
 impl ServiceEndpoint {
-    /// Asks all copies at the same time; the answers are in the order of the list.
+    /// Probes all copies at the same time; the probes are in the order of the list.
     pub async fn probe(&self) -> Vec<Probe> {
         join_all((0..self.urls().len()).map(|copy| self.probe_copy(copy))).await
     }

@@ -1,4 +1,4 @@
-//! An event stream that reconnects by itself and resumes after the last event that it delivered.
+//! An event stream that reconnects and resumes after the last event that it delivered.
 
 #[cfg(test)]
 mod tests;
@@ -13,29 +13,29 @@ use crate::backoff::Backoff;
 use crate::wire::Hello;
 use crate::{Code, Position, StoreId};
 
-/// A connection that was open for this long worked: the next delay is short again.
+/// A connection that was open for this long was stable: it resets backoff and attempts.
 const STABLE_AFTER: Duration = Duration::from_secs(2);
 
-/// What a [`ReconnectingStream`] reports.
+/// An item of a [`ReconnectingStream`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum StreamItem<E> {
     /// A connection is being opened.
     Connecting {
-        /// Counts from 1; 1 again after a connection that worked.
+        /// The number of the attempt since the last stable connection, from 1.
         attempt: u32,
     },
     /// The connection is open.
     Connected {
-        /// The store, and the last entry of its ledger now.
+        /// The store and its ledger's current head.
         hello: Hello,
-        /// The events after this entry follow; `None` for the events from now on.
+        /// The requested position, after which events follow; `None` for new events only.
         after: Option<Position>,
-        /// Whether this is another store than that of the last connection.
+        /// Whether the last connection had another store.
         store_changed: bool,
     },
     /// An event.
     Event(E),
-    /// The connection was lost, or was not made.
+    /// The connection was lost, or the attempt failed.
     Disconnected {
         /// The cause.
         error: Error,
@@ -48,7 +48,7 @@ pub enum StreamItem<E> {
 
 type Open<E> = Box<dyn FnMut(Option<Position>) -> BoxFuture<'static, Result<EventStream<E>, Error>> + Send>;
 
-/// An event stream that never ends. It connects, reconnects and waits only while [`next`](Self::next) is awaited.
+/// An endless event stream. It connects, reconnects and waits only while [`next`](Self::next) is awaited.
 pub struct ReconnectingStream<E> {
     open: Open<E>,
     backoff: Backoff,
@@ -66,8 +66,8 @@ enum State<E> {
 }
 
 impl<E> ReconnectingStream<E> {
-    /// A stream of the events after `after`, or of those from now on. `open` makes one connection that resumes after the
-    /// entry it is given.
+    /// A stream of the events after `after`, or of new events only. `open` makes one connection that resumes after its
+    /// argument.
     pub fn new<F>(after: Option<Position>, backoff: Backoff, open: F) -> Self
     where
         F: FnMut(Option<Position>) -> BoxFuture<'static, Result<EventStream<E>, Error>> + Send + 'static,
@@ -82,7 +82,7 @@ impl<E> ReconnectingStream<E> {
         }
     }
 
-    /// The next item. Dropping the future loses nothing.
+    /// The next item. Cancel safe.
     pub async fn next(&mut self) -> StreamItem<E> {
         loop {
             match &mut self.state {
@@ -107,7 +107,7 @@ impl<E> ReconnectingStream<E> {
                             let position = stream.position();
                             self.position = Some(position);
                             if position.epoch != stream.hello().epoch {
-                                // The history was replaced: the next `hello` names the new one's store.
+                                // The history was replaced: the next `hello` names its store.
                                 self.reconnect();
                             }
                             StreamItem::Event(event)
@@ -119,7 +119,7 @@ impl<E> ReconnectingStream<E> {
         }
     }
 
-    /// Where the next connection resumes.
+    /// The position after which the next connection resumes.
     pub fn position(&self) -> Option<Position> {
         self.position
     }
@@ -148,7 +148,7 @@ impl<E> ReconnectingStream<E> {
 
     fn disconnected(&mut self, connected_at: Option<Instant>, error: Error) -> StreamItem<E> {
         if error.code() == Some(Code::InvalidRequest) {
-            // The server does not accept the position.
+            // The server rejects the position.
             self.position = None;
         }
         self.count_attempt(connected_at);
@@ -163,7 +163,7 @@ impl<E> ReconnectingStream<E> {
         }
     }
 
-    /// Counts the attempts since the last connection that worked; `connected_at` is when the lost one was made.
+    /// Counts an attempt since the last stable connection; `connected_at` is when the lost connection was made.
     fn count_attempt(&mut self, connected_at: Option<Instant>) {
         if connected_at.is_some_and(|connected_at| connected_at.elapsed() >= STABLE_AFTER) {
             self.backoff.reset();

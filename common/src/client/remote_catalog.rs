@@ -20,7 +20,7 @@ use crate::wire::{
 };
 use crate::{Code, Deadline, Entry, Incident, InlineVec, ItemNumber, OrderId, Position, Seq, headers, limits};
 
-/// The client of one catalog or of its copies. Sales travel in batches: while one is in flight, the next one fills.
+/// The HTTP client of a catalog with one copy or several. Sends sales in batches.
 #[derive(Clone)]
 pub struct RemoteCatalog {
     endpoint: ServiceEndpoint,
@@ -31,7 +31,7 @@ pub struct RemoteCatalog {
 }
 
 impl RemoteCatalog {
-    /// A client of the catalog at that endpoint. Must run within a runtime.
+    /// A client of the catalog at `endpoint`. Must be called within a runtime.
     pub fn new(endpoint: ServiceEndpoint) -> Self {
         let endpoint = endpoint.between_services();
         Self {
@@ -42,7 +42,7 @@ impl RemoteCatalog {
         }
     }
 
-    /// The same client with the source of the shopkeeper's token.
+    /// Adds the source of the shopkeeper's token.
     #[must_use]
     pub fn with_shopkeeper_token(self, token: TokenSource) -> Self {
         let token = Some(token);
@@ -92,7 +92,7 @@ impl RemoteCatalog {
     }
 }
 
-/// The route of a change, and its body.
+/// The request of a change.
 fn request_of(changes: &BookChanges) -> Request {
     match changes {
         BookChanges::One(BookChange { item, action }) => match action {
@@ -106,7 +106,7 @@ fn request_of(changes: &BookChanges) -> Request {
 
 impl fmt::Debug for RemoteCatalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the token.
+        // Omits the token.
         f.debug_struct("RemoteCatalog")
             .field("endpoint", &self.endpoint)
             .finish_non_exhaustive()
@@ -197,8 +197,8 @@ impl Catalog for RemoteCatalog {
 }
 
 impl RemoteCatalog {
-    /// Opens the feed after an entry, which comes again first, so that the follower can compare it. Without one it begins so
-    /// far before the head that subscribers which were connected a short time ago miss nothing.
+    /// Opens the feed after an entry, which is repeated first, so that the follower can compare it. Without an entry the feed
+    /// begins up to [`limits::SUBSCRIBER_LAG_MAX`] entries before the head, so that subscribers that reconnect miss no event.
     ///
     /// # Errors
     /// Those of an [`EventStream`].
@@ -208,7 +208,7 @@ impl RemoteCatalog {
             None => {
                 let head = self.ledger(Seq::ZERO, 1, Freshness::default()).await?.position();
                 let oldest = Seq(head.seq.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
-                // The end of the group: a page ends with one.
+                // A page ends with a whole group, and so does `start`.
                 let page = match oldest {
                     Seq::ZERO => Vec::new(),
                     oldest => self.ledger(oldest, 1, Freshness::default()).await?.entries,
@@ -222,7 +222,7 @@ impl RemoteCatalog {
     }
 }
 
-/// Another program may answer at a service's address.
+/// The incident of another program that answers at a service's address.
 pub(super) fn foreign_answers() -> Incident {
     Incident::new("answers do not come from a service of the bookstore")
 }
@@ -231,7 +231,7 @@ fn parse<T: DeserializeOwned>(foreign_answers: &Incident, response: &Response) -
     observe(foreign_answers, response, response.parse())
 }
 
-/// Notes whether a success has the body that a bookstore gives.
+/// Records whether a successful response has a valid body.
 fn observe<T>(foreign_answers: &Incident, response: &Response, parsed: Result<T>) -> Result<T> {
     if response.is_success() {
         foreign_answers.observe(&parsed);
@@ -239,7 +239,7 @@ fn observe<T>(foreign_answers: &Incident, response: &Response, parsed: Result<T>
     parsed
 }
 
-/// The last entry that a response reflects.
+/// The last entry that a response reflects; zero if it does not say.
 fn position(response: &Response) -> Position {
     response.seq.unwrap_or_default()
 }
@@ -250,7 +250,7 @@ fn as_of<T: DeserializeOwned>(foreign_answers: &Incident, response: &Response) -
     Ok(AsOf { value, position })
 }
 
-/// What a response has found; `None` if it is a problem with that code.
+/// The value of a response; `None` if it is a problem with the code `absent`.
 pub(super) fn found<T: DeserializeOwned>(
     foreign_answers: &Incident,
     response: &Response,

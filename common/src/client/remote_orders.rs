@@ -21,7 +21,7 @@ use crate::metrics::BatchMetrics;
 use crate::wire::{BatchReceipt, Order, OrderBatch, OrderResult, OrderResultLines, Receipt};
 use crate::{Code, Deadline, Entry, Epoch, Incident, OrderId, Position, Seq, StoreId};
 
-/// The timeout even of a late order: the catalog may have decided it earlier.
+/// The shortest timeout, even of a late order: the catalog may have decided it earlier.
 const PLACE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 /// Added to the last deadline of a batch, so that the service's own `deadline-exceeded` arrives in time.
 const ANSWER_MARGIN: Duration = Duration::from_millis(250);
@@ -29,7 +29,8 @@ const ANSWER_MARGIN: Duration = Duration::from_millis(250);
 /// An order, and the context of its request.
 type OrderCall = (Order, RequestContext);
 
-/// The client of one order service or of its copies. Orders travel in batches: while one is in flight, the next one fills.
+/// The HTTP client of an order service with one copy or several. Sends orders in batches: while one is in flight, the next
+/// one fills.
 #[derive(Debug, Clone)]
 pub struct RemoteOrders {
     endpoint: ServiceEndpoint,
@@ -38,10 +39,10 @@ pub struct RemoteOrders {
 }
 
 impl RemoteOrders {
-    /// A client of the order service at that endpoint. Must run within a runtime.
+    /// A client of the order service at `endpoint`. Must be called within a runtime.
     pub fn new(endpoint: ServiceEndpoint) -> Self {
         let endpoint = endpoint.between_services();
-        // For the batches, which are sent one after the other.
+        // One batch is in flight at a time, so a separate connection suffices.
         let batches = endpoint.with_own_connection();
         let place = move |batch| place(batches.clone(), batch);
         Self {
@@ -110,7 +111,7 @@ impl Orders for RemoteOrders {
     }
 }
 
-/// The results of a batch in another JSON writer's format.
+/// The results of a batch in any other JSON layout than [`OrderResultLines`].
 #[derive(Deserialize)]
 struct RawResults<'a> {
     #[serde(borrow)]
@@ -157,7 +158,7 @@ fn parse_batch(body: &Bytes) -> std::result::Result<Vec<Placed>, String> {
     results.into_iter().map(placed).collect()
 }
 
-// JSON escapes a quote within a string: these bytes are a field of the receipt, never a part of a title.
+// JSON escapes quotes in strings, so these bytes match only a field of the receipt, never a part of a title.
 static SOLD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""status":"sold""#));
 static REPLAYED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""replayed":"#));
 

@@ -1,6 +1,6 @@
-//! Sending a keyed request again until its outcome is known.
+//! Retries of a keyed request until its outcome is known.
 //!
-//! The request is always sent with the same key, so that it is applied at most once.
+//! Every attempt has the same key, so that the request is applied at most once.
 
 use std::future::Future;
 
@@ -10,19 +10,19 @@ use super::{Error, Response};
 use crate::backoff::Backoff;
 use crate::{Code, Deadline};
 
-/// What is known about a keyed request.
+/// The knowledge about a keyed request.
 #[derive(Debug, Clone)]
 pub enum Resolution {
-    /// A decision, which is final: applied, refused or not found.
+    /// The request was decided: applied or finally refused.
     Decided(Response),
-    /// The request was not applied, and not decided either.
+    /// The request was neither applied nor decided. Holds the last result.
     NotApplied(Result<Response, Error>),
-    /// The deadline has passed and the request may have been applied. Holds the last result.
+    /// The deadline has passed, and the request may have been applied. Holds the last result.
     Unknown(Result<Response, Error>),
 }
 
-/// Sends a request again until it is decided or the deadline has passed. If already the first result says that nothing
-/// was applied, it returns that.
+/// Sends a request, with retries, until it is decided or the deadline has passed. Returns without a retry if the first
+/// attempt was not applied.
 pub async fn send_until_decided<F, Sent>(deadline: Deadline, mut send: F) -> Resolution
 where
     F: FnMut() -> Sent,
@@ -45,8 +45,8 @@ where
     }
 }
 
-/// 404 `unknown-item`, 409 and 422 are decisions; other 4xx, 503 and 507 say that this copy of the request changed
-/// nothing, but nothing about earlier copies; everything else says nothing.
+/// 404 `unknown-item`, 409 and 422: decided; other 4xx, 503 and 507: this attempt was not applied (an earlier one may have
+/// been); all else: outcome unknown.
 fn resolve(result: Result<Response, Error>) -> Resolution {
     let response = match result {
         Ok(response) => response,
@@ -85,7 +85,7 @@ mod tests {
         })
     }
 
-    /// Sends with these outcomes; returns the resolution and the number of outcomes that were not used.
+    /// Sends a request with these results of its attempts; returns the resolution and the number of unused results.
     async fn send(timeout: Duration, outcomes: Vec<Result<Response, Error>>) -> (Resolution, usize) {
         let mut outcomes = outcomes.into_iter();
         let sending = send_until_decided(Deadline::after(timeout), || {
@@ -95,10 +95,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_is_sent_again_until_it_is_decided() {
+    async fn a_request_is_retried_until_it_is_decided() {
         let outcomes = vec![
             Err(Error::lost("http://shop", "closed")),
-            // Says nothing about the first copy.
+            // Does not resolve the first attempt.
             problem(Code::Unavailable),
             problem(Code::SoldOut),
             problem(Code::Internal),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_first_copy_that_was_not_applied_is_not_sent_again() {
+    async fn a_first_attempt_that_was_not_applied_is_not_retried() {
         for outcome in [
             problem(Code::Unavailable),
             Err(Error::unreachable("http://shop", "refused")),
@@ -120,8 +120,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_response_that_is_no_bookstores_counts_by_its_status() {
-        for (status, says_nothing_was_applied) in [(404, true), (503, true), (507, true), (200, false), (502, false)] {
+    async fn a_response_without_a_problem_is_resolved_by_its_status() {
+        for (status, expected) in [(404, true), (503, true), (507, true), (200, false), (502, false)] {
             let page = Response {
                 status,
                 body: "<html>".into(),
@@ -130,7 +130,7 @@ mod tests {
             };
             let (resolution, _) = send(Duration::ZERO, vec![Ok(page)]).await;
             let is_not_applied = matches!(resolution, Resolution::NotApplied(_));
-            assert_eq!(is_not_applied, says_nothing_was_applied, "{status}: {resolution:?}");
+            assert_eq!(is_not_applied, expected, "{status}: {resolution:?}");
             assert!(!matches!(resolution, Resolution::Decided(_)), "{status}");
         }
     }

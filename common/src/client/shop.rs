@@ -16,28 +16,28 @@ use crate::{Code, Deadline, ItemNumber, LatestPosition, OrderId, Position, Seq, 
 /// Added to a deadline, so that the front-end's own `deadline-exceeded` arrives in time.
 const SHOP_ANSWER_MARGIN: Duration = Duration::from_millis(500);
 
-/// A session at one shop: it keeps the highest `Bookstore-Seq` of its responses and sends it, so that it gets no older state.
+/// A session at one shop. It sends the highest `Bookstore-Seq` of its responses, so that it never reads an older state.
 ///
-/// Every call returns the response as it was received, problems included; [`parse`](super::Response::parse) reads it.
+/// Every call returns the received response, also if it is a problem; [`parse`](super::Response::parse) parses it.
 #[derive(Debug, Clone)]
 pub struct ShopClient {
     /// Shared by all sessions.
     location: Arc<RwLock<Location>>,
-    /// `None` for a session that uses the connections of the pool.
+    /// A separate connection; `None` for a session that uses the pool.
     own: Option<Arc<Mutex<OwnConnection>>>,
     last_seq: Arc<LatestPosition>,
-    /// Whether it never uses the location's token.
+    /// Whether the session never sends the location's token.
     is_customer: bool,
 }
 
-/// Where a shop is.
+/// The endpoint of a shop, with the shopkeeper's token.
 #[derive(Debug, Clone)]
 struct Location {
     endpoint: Arc<ServiceEndpoint>,
     token: Option<Arc<str>>,
 }
 
-/// A session's own connection to a location.
+/// A session's separate connection to a location's endpoint.
 #[derive(Debug)]
 struct OwnConnection {
     to: Arc<ServiceEndpoint>,
@@ -61,7 +61,7 @@ impl OwnConnection {
 }
 
 impl ShopClient {
-    /// A session at the front-end at that endpoint; `token` is the shopkeeper's.
+    /// A session at the front-end at `endpoint`; `token` is the shopkeeper's.
     pub fn new(endpoint: ServiceEndpoint, token: Option<&str>) -> Self {
         Self {
             location: Arc::new(RwLock::new(Location::new(endpoint, token))),
@@ -80,7 +80,7 @@ impl ShopClient {
         }
     }
 
-    /// Moves all sessions to another address of the same store. Requests in flight are not affected.
+    /// Moves all sessions to another endpoint of the same store. Does not affect requests in flight.
     pub fn move_to(&self, endpoint: ServiceEndpoint, token: Option<&str>) {
         *self.location.write().unwrap_or_else(PoisonError::into_inner) = Location::new(endpoint, token);
     }
@@ -101,7 +101,7 @@ impl ShopClient {
         }
     }
 
-    /// The shop's address.
+    /// The shop's base URL.
     pub fn url(&self) -> String {
         self.location().endpoint.url().to_owned()
     }
@@ -111,7 +111,7 @@ impl ShopClient {
         self.location().token.is_some()
     }
 
-    /// Another session at the same shop, with its own connection and no `seq` yet.
+    /// Another session at the same shop, with a separate connection and no position.
     #[must_use]
     pub fn new_session(&self) -> Self {
         let own = OwnConnection::new(self.location().endpoint);
@@ -123,17 +123,17 @@ impl ShopClient {
         }
     }
 
-    /// The highest `Bookstore-Seq` received, of the latest history.
+    /// The highest received position, of the latest history.
     pub fn last_seq(&self) -> Position {
         self.last_seq.get()
     }
 
-    /// Takes account of a position received elsewhere, for example on the event stream.
+    /// Records a position received elsewhere, for example on the event stream.
     pub fn observe_seq(&self, position: Position) {
         self.last_seq.observe(position);
     }
 
-    /// Forgets all positions but this one, for another store behind the same address.
+    /// Replaces the highest position, for another store at the same endpoint.
     pub fn reset_last_seq(&self, position: Position) {
         self.last_seq.reset(position);
     }
@@ -160,9 +160,8 @@ impl ShopClient {
         self.get(format!("/search?item={item}")).await
     }
 
-    /// `POST /buy`. Sent at most once by this call.
-    /// After an error without [`is_not_applied`](super::Error::is_not_applied), ask again with the same key, or use
-    /// [`Self::find_order`].
+    /// `POST /buy`, sent at most once by this call. After an error without
+    /// [`is_not_applied`](super::Error::is_not_applied), retry with the same key, or use [`Self::find_order`].
     pub async fn buy(&self, lines: OrderLines, key: Option<OrderId>, deadline: Deadline) -> Result {
         let request = Request::new(Method::POST, "/buy")
             .header_if(headers::IDEMPOTENCY_KEY, key)
@@ -177,13 +176,13 @@ impl ShopClient {
         self.get(format!("/orders/{order}")).await
     }
 
-    /// `PUT /stock/{item}`, for the shopkeeper. As for [`change_book`](Self::change_book).
+    /// `PUT /stock/{item}`, for the shopkeeper; see [`change_book`](Self::change_book).
     pub async fn restock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result {
         self.change_book(item, &BookAction::Stock(change), key).await
     }
 
-    /// `PUT /stock/{item}`, `PUT /books/{item}` or `DELETE /books/{item}`, for the shopkeeper.
-    /// After an error without [`is_not_applied`](super::Error::is_not_applied), ask again with the same key.
+    /// `PUT /stock/{item}`, `PUT /books/{item}` or `DELETE /books/{item}`, for the shopkeeper. After an error without
+    /// [`is_not_applied`](super::Error::is_not_applied), retry with the same key.
     pub async fn change_book(&self, item: ItemNumber, action: &BookAction, key: OrderId) -> Result {
         let request = match action {
             BookAction::Stock(change) => Request::new(Method::PUT, format!("/stock/{item}")).json(change),
@@ -193,7 +192,7 @@ impl ShopClient {
         self.change(request, key).await
     }
 
-    /// `POST /books`, for the shopkeeper. As for [`change_book`](Self::change_book).
+    /// `POST /books`, for the shopkeeper; see [`change_book`](Self::change_book).
     pub async fn change_books(&self, changes: &BooksBody, key: OrderId) -> Result {
         self.change(Request::new(Method::POST, "/books").json(changes), key)
             .await
@@ -214,17 +213,17 @@ impl ShopClient {
         self.get(format!("/ledger?after={after}&limit={limit}")).await
     }
 
-    /// `GET /readyz`: what the front-end says of itself, ready or not.
+    /// `GET /readyz`: the readiness of the front-end, ready or not.
     pub async fn readiness(&self) -> Result<Readiness> {
         let response = self.get("/readyz").await?;
         if response.status == Code::Unavailable.status() {
-            // With the same document; or a problem, from a proxy.
+            // The body is the document or, from a proxy, a problem.
             return response.parse_body(parse_json).map_err(|_| response.error());
         }
         response.parse()
     }
 
-    /// `GET /livez`: what the service says of itself and its store, without a request to another one.
+    /// `GET /livez`: the service and its store, without requests to other services.
     pub async fn liveness(&self) -> Result<Liveness> {
         let request = Request::get("/livez").timeout(limits::PROBE_TIMEOUT);
         self.location().endpoint.send_idempotent(&request).await?.parse()
@@ -240,13 +239,13 @@ impl ShopClient {
         self.get("/metrics").await
     }
 
-    /// `GET /events`: the events after that entry, or from now on, over one connection.
+    /// `GET /events`: the events after `after`, or new events only, over one connection.
     pub async fn events(&self, after: Option<Position>) -> Result<EventStream<ShopEvent>> {
         let request = Request::get("/events").header_if(headers::LAST_EVENT_ID, after);
         EventStream::open(&self.location().endpoint, request, after, parse_shop_event).await
     }
 
-    /// The same over one connection after the other.
+    /// `GET /events` with reconnects.
     pub fn follow_events(&self, after: Option<Position>) -> ReconnectingStream<ShopEvent> {
         let shop = self.clone();
         ReconnectingStream::new(after, Backoff::RECONNECT, move |after| {

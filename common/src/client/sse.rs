@@ -1,5 +1,5 @@
-//! The format of server-sent events (HTML standard, section 9.2.6). Only an event that spans chunks is copied: under load
-//! one chunk holds hundreds of them.
+//! The parser of server-sent events (HTML standard, section 9.2.6). Only events that span chunks are copied; under load one
+//! chunk contains hundreds of events.
 
 use std::borrow::Cow;
 use std::str::Utf8Error;
@@ -7,14 +7,14 @@ use std::str::Utf8Error;
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
-/// Splits the received bytes into events; holds those that are not a whole event yet.
+/// Splits received bytes into events; holds the bytes of an incomplete event.
 #[derive(Debug, Default)]
 pub(super) struct FrameSplitter {
     pending: Bytes,
 }
 
 impl FrameSplitter {
-    /// Adds a chunk; returns the number of bytes that are pending now.
+    /// Adds a chunk; returns the number of pending bytes.
     pub(super) fn push(&mut self, chunk: Bytes) -> usize {
         if self.pending.is_empty() {
             self.pending = chunk;
@@ -27,7 +27,7 @@ impl FrameSplitter {
         self.pending.len()
     }
 
-    /// The lines of the next whole event, with the blank line that ends it.
+    /// The lines of the next complete event, including the blank line at its end.
     pub(super) fn next_frame(&mut self) -> Option<Bytes> {
         let mut start = 0;
         while let Some(length) = memchr(b'\n', self.pending.get(start..)?) {
@@ -45,11 +45,11 @@ impl FrameSplitter {
 /// One event, or a comment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct RawEvent<'a> {
-    /// Its type, empty if it has none.
+    /// The event's type; empty if absent.
     pub(super) name: &'a str,
-    /// `None` for a comment and for other fields alone, which are not an event.
+    /// The event's data; `None` for a comment or a frame of other fields, which is no event.
     pub(super) data: Option<Cow<'a, str>>,
-    /// Where a reader that reconnects resumes.
+    /// The id after which a reader that reconnects resumes.
     pub(super) id: Option<&'a str>,
 }
 
@@ -66,7 +66,7 @@ impl<'a> RawEvent<'a> {
     }
 
     fn add_field(&mut self, line: &'a str) {
-        // A field's name is so short that a plain loop is faster than `memchr`.
+        // Field names are short, so a loop is faster than `memchr`.
         let (field, value) = match line.bytes().position(|byte| byte == b':') {
             Some(colon) => (
                 line.get(..colon).unwrap_or_default(),

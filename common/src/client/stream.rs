@@ -1,4 +1,4 @@
-//! A TCP connection, encrypted or not: what clients and servers speak HTTP over.
+//! The TCP connection of a client or server of HTTP, with or without TLS.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,12 +8,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
-/// A connection.
+/// A TCP connection.
 #[derive(Debug)]
 pub enum Stream {
     /// Without TLS.
     Plain(TcpStream),
-    /// With TLS. Few connections have it, and its state is large.
+    /// With TLS. Boxed, because its state is large and few connections have it.
     Tls(Box<TlsStream<TcpStream>>),
 }
 

@@ -1,4 +1,4 @@
-//! Whose certificates a client of `https://` addresses trusts, and how it connects. The implementation is rustls with ring.
+//! The certificates that a client of `https://` trusts, and its TLS connections. The implementation is rustls with ring.
 
 use std::error::Error as StdError;
 use std::io;
@@ -13,14 +13,14 @@ use tokio_rustls::TlsConnector;
 
 use super::Stream;
 
-/// Opens encrypted connections to one host.
+/// Opens TLS connections to one host.
 pub(super) struct TlsHost {
     connector: TlsConnector,
     name: ServerName<'static>,
 }
 
 impl TlsHost {
-    /// `host` as it stands in an address.
+    /// `host` is in the form of a URL's host; `None` if it is no valid server name.
     pub(super) fn new(tls: &Arc<ClientConfig>, host: &str) -> Option<Self> {
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).ok()?;
         Some(Self {
@@ -41,11 +41,11 @@ impl std::fmt::Debug for TlsHost {
     }
 }
 
-/// What an error of TLS means and what to do about it; `None` for another error.
+/// Explains a TLS error and its remedy; `None` for another error.
 pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<String> {
     let text = match find(error)? {
         rustls::Error::InvalidCertificate(error) => match error {
-            // A bad signature: the issuer has the name of a trusted authority and another key.
+            // `BadSignature`: the issuer has the name of a trusted authority, but another key.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                 "no authority that is trusted here has signed its certificate; name a file with the authority's certificate \
                  with --ca"
@@ -79,7 +79,7 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The error of rustls in those of the system that wrap it.
+/// The rustls error that an I/O error may wrap.
 fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     match error.downcast_ref::<io::Error>() {
         Some(wrapping) => find(wrapping.get_ref()?),
@@ -87,19 +87,18 @@ fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     }
 }
 
-/// No certificate authorities, so every certificate is refused: for clients that speak only plain HTTP and need not read the
-/// system's certificates.
+/// Trusts no certificate: for clients of plain HTTP, which need not load the system's certificates.
 pub(super) fn trust_none() -> Result<ClientConfig, String> {
     config(RootCertStore::empty())
 }
 
-/// Trusts the authorities in a PEM file; without one, those of the system.
+/// Trusts the authorities in a PEM file; without a file, the system's.
 pub(super) fn trust(ca: Option<&Path>) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     match ca {
         Some(path) => add_file(&mut roots, path).map_err(|why| format!("{}: {why}", path.display()))?,
         None => {
-            // A certificate of the system that cannot be read is left out; only having none is an error.
+            // Skips unreadable certificates of the system; it is an error only if none is left.
             let found = rustls_native_certs::load_native_certs();
             roots.add_parsable_certificates(found.certs);
             if roots.is_empty() {

@@ -1,22 +1,22 @@
-//! Text as it is compared: without regard to case, accents, apostrophes and Unicode form.
+//! The fold of a text, by which texts are compared: without case, accents, apostrophes and Unicode forms.
 
 use std::iter;
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::canonical_combining_class;
 
-/// The text that is compared in place of `text`: Unicode NFKD, without combining marks, with full case folding, without
-/// apostrophes and invisible characters, trimmed, and composed again. Equal texts in NFC and NFD have equal folds, folding
-/// a fold changes nothing, and only a blank text has an empty one.
+/// The fold of a text: in Unicode NFKD, without combining marks, with full case folding, without apostrophes and invisible
+/// characters, trimmed, and composed again. Equal texts in NFC and NFD have equal folds, folding is idempotent, and only a
+/// blank text has an empty fold.
 ///
-/// Marks that spell a sound instead of varying a letter stay: vowel signs and viramas of Indic scripts, Thai and Lao vowels
-/// and tones, the voicing of kana. Letters with a stroke and ligatures, which Unicode does not decompose, count as their
-/// base letters.
+/// A fold keeps marks that spell a sound instead of varying a letter: vowel signs and viramas of Indic scripts, Thai and Lao
+/// vowels and tones, the voicing of kana. It replaces letters with a stroke and ligatures, which Unicode does not decompose,
+/// by their base letters.
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     push_folded(text, None, &mut folded);
     if folded.trim().is_empty() {
-        // A name of apostrophes or accents alone still has to differ from others.
+        // Names of only apostrophes or accents must still differ from each other.
         folded = text.nfkc().collect();
     }
     match folded.trim() {
@@ -25,11 +25,11 @@ pub fn fold(text: &str) -> String {
     }
 }
 
-/// Appends the fold of `text`, not trimmed, with `apostrophe` in place of each apostrophe.
+/// Appends the fold of `text`, not trimmed; replaces each apostrophe by `apostrophe`.
 pub(super) fn push_folded(text: &str, apostrophe: Option<char>, folded: &mut String) {
     let mut rest = text;
     while !rest.is_empty() {
-        // No mark that stays composes with an ASCII character, so runs of ASCII characters need no normalization.
+        // No kept mark composes with an ASCII character, so runs of ASCII characters need no normalization.
         let (ascii, others) = rest.split_at(rest.find(|c: char| !c.is_ascii()).unwrap_or(rest.len()));
         let start = folded.len();
         for (index, part) in ascii.split(['\'', '`']).enumerate() {
@@ -50,7 +50,7 @@ pub(super) fn push_folded(text: &str, apostrophe: Option<char>, folded: &mut Str
 
 fn fold_others(text: &str) -> impl Iterator<Item = char> {
     text.chars()
-        // Before the decomposition: that of the acute accent is a space and a mark.
+        // Precedes the decomposition, which turns the acute accent into a space and a mark.
         .map(|c| if is_apostrophe(c) { '\'' } else { c })
         .filter(|&c| !is_invisible(c))
         .nfkd()
@@ -60,9 +60,9 @@ fn fold_others(text: &str) -> impl Iterator<Item = char> {
         .nfc()
 }
 
-/// Full case folding (Unicode 3.13, D144) of a character that NFKD returned; it also folds the dotless ı to i.
+/// Full case folding (Unicode 3.13, D144) of a character in NFKD; also folds the dotless ı to i.
 fn fold_case(c: char) -> impl Iterator<Item = char> {
-    // `ẞ` has an uppercase form only after it became `ß`.
+    // Only `ß`, the lowercase form of `ẞ`, has an uppercase form.
     c.to_lowercase()
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
@@ -85,12 +85,12 @@ fn base_letters(c: char) -> impl Iterator<Item = char> {
 }
 
 /// Whether a mark varies a letter: accents of Latin, Greek and Cyrillic letters, Hebrew points, Arabic and Syriac vowels,
-/// Indic nuktas. Their canonical combining classes (Unicode 4.3, UAX 44 table 15) tell them from marks without which
-/// a word becomes another one: vowel signs and viramas of Indic scripts, Thai and Lao vowels and tones (0, 9, 84 to 132),
-/// and the voicing of kana (8).
+/// Indic nuktas. The canonical combining class (Unicode 4.3, UAX 44 table 15) distinguishes them from marks that make
+/// another word: vowel signs and viramas of Indic scripts, Thai and Lao vowels and tones (0, 9, 84 to 132), and the voicing
+/// of kana (8).
 fn is_accent(c: char) -> bool {
     match canonical_combining_class(c) {
-        // Marks around a letter have no class.
+        // Enclosing marks have class 0.
         0 => {
             matches!(c, '\u{488}'..='\u{489}' | '\u{20DD}'..='\u{20E0}' | '\u{20E2}'..='\u{20E4}' | '\u{A670}'..='\u{A672}')
         }
@@ -99,8 +99,8 @@ fn is_accent(c: char) -> bool {
     }
 }
 
-/// What is typed or printed for an apostrophe: single quotation marks, primes, accents and breathings that stand alone, and
-/// the modifier letters, Armenian, Hebrew and N'Ko characters like them.
+/// Whether a character is used as an apostrophe: single quotation marks, primes, spacing accents and breathings, and similar
+/// modifier letters, Armenian, Hebrew and N'Ko characters.
 fn is_apostrophe(c: char) -> bool {
     matches!(
         c,
@@ -130,7 +130,7 @@ fn is_apostrophe(c: char) -> bool {
     )
 }
 
-/// The default ignorable characters (UAX 44), soft hyphens and variation selectors among them, and the Arabic tatweel.
+/// Whether a character is default ignorable (UAX 44), like soft hyphens and variation selectors, or the Arabic tatweel.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_that_people_take_for_the_same_have_the_same_fold() {
+    fn texts_that_readers_consider_equal_have_the_same_fold() {
         for (text, same) in [
             ("Straße", "STRASSE"),
             ("STRAẞE", "strasse"),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_without_which_a_word_is_another_one_stay() {
+    fn marks_that_make_another_word_are_kept() {
         for (text, other) in [
             ("ばか", "はか"),
             ("パパ", "ハハ"),
@@ -227,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn folding_a_fold_changes_nothing(text in "(\\PC|[\u{0}-\u{24F}\u{300}-\u{36F}\u{3099}'’´가-힣]){0,12}") {
+        fn folding_is_idempotent(text in "(\\PC|[\u{0}-\u{24F}\u{300}-\u{36F}\u{3099}'’´가-힣]){0,12}") {
             let folded = fold(&text);
             prop_assert_eq!(fold(&folded), folded);
         }

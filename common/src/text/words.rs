@@ -1,4 +1,4 @@
-//! Text cut into the words by which it is found.
+//! The words of a text, by which a search finds it.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
@@ -7,24 +7,24 @@ use super::fold::push_folded;
 
 const APOSTROPHE: char = '\'';
 
-/// What words are for.
+/// The purpose of a split into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Index,
     Query,
 }
 
-/// Calls `visit` with each word by which a text can be found, folded; a word may come twice. All of a text's
-/// [`query_words`] are among them.
+/// Calls `visit` with each folded index word of a text, repeated words included. They include all of the text's
+/// [`query_words`].
 ///
-/// A word is a run of letters, digits and marks, with `+` or `#` after it (`c++`, `c#`) and without them. After a full stop
-/// it is found with the stop, too (`.net`); with apostrophes, joined and by its parts (`l'homme`: `lhomme`, `homme`). A run
-/// in a script without spaces between words is found by its bigrams.
+/// A word is a run of letters, digits and marks. It is indexed with and without `+` and `#` after it (`c++`, `c#`), with and
+/// without a full stop before it (`.net`); a word with apostrophes, joined and by its parts (`l'homme`: `lhomme`, `homme`). A
+/// run in a script without spaces between words is indexed by its bigrams.
 pub fn for_each_index_word(text: &str, visit: impl FnMut(&str)) {
     for_each_word(text, Purpose::Index, visit);
 }
 
-/// The words of a query: a text matches if each is the prefix of one of its index words.
+/// The words of a query. A text matches if each query word is the prefix of one of its index words.
 pub fn query_words(query: &str) -> Vec<String> {
     let mut words = Vec::new();
     for_each_word(query, Purpose::Query, |word| words.push(word.to_owned()));
@@ -73,14 +73,14 @@ fn for_each_form(before: &str, word: &str, after: &str, purpose: Purpose, visit:
         visit(plain);
     }
     if purpose == Purpose::Index && plain.len() < word.len() {
-        // One letter is an elided article or a possessive.
+        // Skips parts of one letter: elided articles and possessives.
         word.split(APOSTROPHE)
             .filter(|part| part.chars().nth(1).is_some() && *part != plain)
             .for_each(visit);
     }
 }
 
-/// Whether a single full stop ends the text. In a query it must not continue a word: `asp.net` is two words.
+/// Whether the text ends with a single full stop; in a query, one that does not follow a word (`asp.net` is two words).
 fn is_after_stop(before: &str, purpose: Purpose) -> bool {
     before.strip_suffix('.').is_some_and(|before| {
         !before.ends_with('.')
@@ -88,7 +88,7 @@ fn is_after_stop(before: &str, purpose: Purpose) -> bool {
     })
 }
 
-/// Visits each two neighbouring characters of a run; for the index, and of a run of one, also the last character alone.
+/// Visits each pair of adjacent characters of a run, and the last character if the run has one or is for the index.
 fn for_each_bigram(run: &str, purpose: Purpose, visit: &mut impl FnMut(&str)) {
     let mut bigram = String::new();
     let mut chars = run.chars().peekable();
@@ -106,8 +106,7 @@ fn for_each_bigram(run: &str, purpose: Purpose, visit: &mut impl FnMut(&str)) {
     }
 }
 
-/// Appends a character, a Hangul syllable as its letters: so the beginning of a syllable is a prefix of it, as input
-/// methods compose it.
+/// Appends a character; decomposes a Hangul syllable, so that the letters typed so far are a prefix of it.
 fn push_jamo(c: char, word: &mut String) {
     match c {
         '\u{AC00}'..='\u{D7A3}' => word.extend(c.nfd()),
@@ -115,9 +114,8 @@ fn push_jamo(c: char, word: &mut String) {
     }
 }
 
-/// Whether a character belongs to a script that is written without spaces between words: Han, kana and Bopomofo, Thai,
-/// Lao, Burmese and Khmer. Hangul counts as one: spaces stand between phrases, compounds are written with and without
-/// them, and particles are attached.
+/// Whether a character belongs to a script without spaces between words: Han, kana and Bopomofo, Thai, Lao, Burmese and
+/// Khmer. Hangul is included, because its spaces separate phrases, are optional in compounds, and do not separate particles.
 fn is_unspaced(c: char) -> bool {
     let is_in_script = matches!(
         c,
@@ -137,7 +135,7 @@ fn is_unspaced(c: char) -> bool {
     is_in_script && is_word_char(c)
 }
 
-/// Marks that a fold keeps are letters: vowel signs, viramas, tones.
+/// Whether a character is a letter, a digit or a mark that a fold keeps.
 fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || (!c.is_ascii() && is_combining_mark(c))
 }
@@ -191,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn scripts_without_spaces_are_cut_into_bigrams() {
+    fn scripts_without_spaces_are_split_into_bigrams() {
         assert_eq!(index_words("戰爭與和平2"), ["戰爭", "爭與", "與和", "和平", "平", "2"]);
         assert_eq!(query_words("和平"), ["和平"]);
         assert_eq!(query_words("平"), ["平"]);

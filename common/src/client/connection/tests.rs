@@ -12,8 +12,7 @@ fn connection_to(url: &str) -> Connection {
     Connection::to(url, &http_client().unwrap(), Caller::default()).unwrap()
 }
 
-/// A server that sends the next of these responses, piece by piece, for each request; the piece `close` closes the
-/// connection.
+/// A server that answers each request with the next response, piece by piece; the piece `close` closes the connection.
 fn serve(responses: Vec<Vec<&'static str>>) -> Connection {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let connection = connection_to(&format!("http://{}", listener.local_addr().unwrap()));
@@ -34,7 +33,7 @@ fn serve(responses: Vec<Vec<&'static str>>) -> Connection {
                 }
             }
         }
-        // Open until the client closes it.
+        // Keeps the connection open until the client closes it.
         let _ = stream.read(&mut [0]);
     });
     connection

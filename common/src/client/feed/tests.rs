@@ -6,7 +6,7 @@ use crate::client::Error;
 use crate::wire::Hello;
 use crate::{Epoch, GroupPosition, Seq, StoreId};
 
-/// A feed of these items, one after the other or all at once; pending after the last one.
+/// A feed of these items, slow or all at once; pending after the last one.
 struct ScriptedFeed {
     items: VecDeque<StreamItem<Entry>>,
     is_slow: bool,
@@ -62,7 +62,7 @@ impl Follower for Recorder {
     }
 }
 
-/// Follows a feed of these items; returns the calls that the follower received, and how often the feed was asked to reconnect.
+/// Follows a feed of these items; returns the calls of the follower and the number of requested reconnects.
 async fn follow(items: Vec<StreamItem<Entry>>, is_slow: bool) -> (Vec<Told>, usize) {
     let mut feed = ScriptedFeed {
         items: items.into(),
@@ -71,7 +71,7 @@ async fn follow(items: Vec<StreamItem<Entry>>, is_slow: bool) -> (Vec<Told>, usi
     };
     let recorder = Recorder::default();
     let following = follow_stream(&recorder, &mut feed);
-    // Ends when the feed is pending: its clock stands still.
+    // The paused clock advances, and the timeout ends the wait, once the feed is pending.
     let _ = tokio::time::timeout(Duration::from_secs(1), following).await;
     (recorder.0.into_inner().unwrap(), feed.reconnects)
 }

@@ -29,8 +29,8 @@ fn resync(seq: u64) -> String {
     format!("event: resync\nid: {seq}\ndata: {{\"seq\":{seq}}}\n\n")
 }
 
-/// A stream over these connections, each the text that it receives, and the positions that they were opened with.
-/// A connection ends after its text; one that ends in [`SILENCE`] stays open. After the last one all attempts fail.
+/// A stream over connections that receive these texts, and the positions with which they are opened. A connection closes
+/// after its text, unless that ends in [`SILENCE`]. After the last connection all attempts fail.
 #[expect(clippy::type_complexity, reason = "used by the tests alone")]
 fn scripted(
     after: Option<u64>,
@@ -57,7 +57,7 @@ fn scripted(
     (stream, opened_after)
 }
 
-/// The item in short: what the tests compare.
+/// A short form of an item, which the tests compare.
 fn short(item: &StreamItem<ShopEvent>) -> String {
     match item {
         StreamItem::Connecting { attempt } => format!("connecting {attempt}"),
@@ -78,7 +78,7 @@ fn short(item: &StreamItem<ShopEvent>) -> String {
     }
 }
 
-/// Asserts that these are the next items, in short and with ` | ` between them.
+/// Asserts the next items in short form, separated by ` | `.
 async fn assert_items(stream: &mut ReconnectingStream<ShopEvent>, expected: &str) {
     for expected in expected.split(" | ") {
         assert_eq!(short(&stream.next().await), expected);
@@ -109,7 +109,7 @@ async fn every_step_is_reported_and_a_new_connection_resumes_after_the_last_even
 async fn delays_grow_up_to_eight_seconds_and_are_short_again_after_a_stable_connection() {
     let (mut stream, _) = scripted(None, vec![vec![hello(4, STORE), SILENCE.to_owned()]]);
     assert_items(&mut stream, "connecting 1 | connected at 4").await;
-    // Silence longer than the heartbeat's limit ends a connection that was stable until then.
+    // A heartbeat timeout ends a connection that was stable.
     let connected_at = Instant::now();
     for (index, limit_ms) in [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000].into_iter().enumerate() {
         let StreamItem::Disconnected {
@@ -128,7 +128,7 @@ async fn delays_grow_up_to_eight_seconds_and_are_short_again_after_a_stable_conn
         assert!(retry_in <= Duration::from_millis(limit_ms));
         let since = Instant::now();
         assert_eq!(short(&stream.next().await), format!("connecting {attempt}"));
-        // The timer of tokio counts milliseconds.
+        // Tokio's timer has a resolution of a millisecond.
         assert!(since.elapsed() >= retry_in && since.elapsed() <= retry_in + Duration::from_millis(1));
     }
 }
@@ -147,7 +147,7 @@ async fn reconnecting_on_request_ends_a_wait_and_an_open_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_wait_for_the_next_item_loses_nothing() {
+async fn waiting_for_the_next_item_is_cancel_safe() {
     let (mut stream, _) = scripted(None, vec![vec![hello(4, STORE), stock(5)]]);
     let mut items = Vec::new();
     while items.len() < 5 {
@@ -166,7 +166,7 @@ async fn a_dropped_wait_for_the_next_item_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_position_that_the_server_does_not_accept_is_dropped() {
+async fn a_position_that_the_server_rejects_is_dropped() {
     let mut refusal = Some(Problem::new(Code::InvalidRequest, "no such position"));
     let mut stream = ReconnectingStream::<ShopEvent>::new(Some(Seq(7).into()), Backoff::RECONNECT, move |after| {
         let refusal = refusal.take();
@@ -183,7 +183,7 @@ async fn a_position_that_the_server_does_not_accept_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_another_history_began_the_stream_asks_for_its_store() {
+async fn the_stream_reconnects_when_the_history_is_replaced() {
     let again = format!("event: hello\ndata: {{\"seq\":4,\"store\":\"{OTHER_STORE}\",\"epoch\":1}}\n\n");
     let other_history = "event: resync\nid: 3.1\ndata: {\"seq\":3}\n\n".to_owned();
     let (mut stream, opened_after) = scripted(
