@@ -1,8 +1,8 @@
 //! A book and its columns.
 //!
-//! The columns that describe a book are listed here. What stores, compares, normalizes or exports them all goes through
-//! [`Description`]'s methods, or destructures a book or a description without `..`, so that the compiler names the places that
-//! a new column concerns. A screen shows the columns that it has room for.
+//! [`Description`] lists the columns that describe a book. Code that stores, compares, normalizes or exports all columns uses
+//! its methods, or destructures a book or a description without `..`, so that the compiler reports each place that a new
+//! column affects.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,9 +12,9 @@ use crate::{ArcStr, Cost, ItemNumber, Seq, Stock};
 /// A book with its stock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Book {
-    /// Its item number.
+    /// The item number.
     pub item: ItemNumber,
-    /// Its title; the column `name` of a catalog file.
+    /// The title; the column `name` of a catalog file.
     #[schema(value_type = String)]
     pub title: ArcStr,
     /// Its author, if known.
@@ -26,13 +26,13 @@ pub struct Book {
     pub topic: ArcStr,
     /// The cost of one copy.
     pub cost: Cost,
-    /// The copies in stock. A sale changes only this field and the next one, which stay the last ones.
+    /// The copies in stock. A sale changes only this field and `seq`, which must remain the last fields.
     pub stock: Stock,
-    /// The entry of its last change.
+    /// The entry of the book's last change.
     pub seq: Seq,
 }
 
-/// What describes a book, apart from its title and cost.
+/// The description of a book, without its title and cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// Its topic.
@@ -45,11 +45,11 @@ pub struct Description {
 pub type Columns<T> = [T; Description::COLUMNS.len()];
 
 impl Description {
-    /// The names of the columns in JSON, files and tables. Only the first one is required. A new one is appended: where it is
-    /// missing at the end, a file or a line is of an older version.
+    /// The names of the columns in JSON, files and tables. Only the first one is required. Append new columns; files without
+    /// the last ones are older.
     pub const COLUMNS: [&'static str; 2] = ["topic", "author"];
 
-    /// A description of which only the topic is known.
+    /// A description with only a topic.
     pub fn new(topic: impl Into<ArcStr>) -> Self {
         Self {
             topic: topic.into(),
@@ -63,10 +63,10 @@ impl Description {
         [Some(topic), author.as_ref()]
     }
 
-    /// The description with these texts; `None` without any.
+    /// The description with these texts; `None` if all are absent.
     ///
     /// # Errors
-    /// There are texts, but no topic.
+    /// If there are texts, but no topic.
     pub fn from_texts(texts: Columns<Option<ArcStr>>) -> Result<Option<Self>, &'static str> {
         let is_empty = texts.iter().all(Option::is_none);
         let [topic, author] = texts;
@@ -93,7 +93,7 @@ impl Book {
         }
     }
 
-    /// What describes it.
+    /// The book's description.
     pub fn description(&self) -> Description {
         let Self {
             item: _,

@@ -10,36 +10,35 @@ use utoipa::ToSchema;
 use crate::parse::{Error, parse_digits};
 use crate::{Timestamp, limits};
 
-/// The last time at which a purchase may still happen, in Unix milliseconds (header `Bookstore-Deadline`).
+/// The latest time at which a purchase or change may be decided, in Unix milliseconds (header `Bookstore-Deadline`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = u64, format = "uint64", maximum = 18_446_744_073_709_551_615_u64, example = 1_800_000_000_000_u64)]
 pub struct Deadline(u64);
 
 impl Deadline {
-    /// The time after `timeout` from now, by this machine's clock.
+    /// The deadline `timeout` from now, by this machine's clock.
     pub fn after(timeout: Duration) -> Self {
         Self::at(Timestamp::now(), timeout)
     }
 
-    /// The time after `timeout` from `now`.
+    /// The deadline `timeout` from `now`.
     pub fn at(now: Timestamp, timeout: Duration) -> Self {
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         Self(now.as_millis().saturating_add(timeout_ms))
     }
 
-    /// From Unix milliseconds.
+    /// The deadline at these Unix milliseconds.
     pub fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Unix milliseconds.
+    /// The deadline in Unix milliseconds.
     pub fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// The requested deadline, but at most [`limits::DEADLINE_MAX`] from `now`; [`limits::DEADLINE_DEFAULT`] from `now` without a
-    /// request.
+    /// The requested deadline, at most [`limits::DEADLINE_MAX`] from `now`; by default [`limits::DEADLINE_DEFAULT`] from `now`.
     #[must_use]
     pub fn clamped(requested: Option<Self>, now: Timestamp) -> Self {
         requested.map_or_else(
@@ -48,7 +47,7 @@ impl Deadline {
         )
     }
 
-    /// Whether it has passed at `now`.
+    /// Whether the deadline has passed at `now`.
     pub fn has_passed_at(self, now: Timestamp) -> bool {
         self.0 < now.as_millis()
     }

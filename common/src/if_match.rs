@@ -1,4 +1,4 @@
-//! The conditions of a shopkeeper's change: `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2).
+//! The preconditions of a shopkeeper's change: `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2).
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,13 +6,13 @@ use std::str::FromStr;
 use crate::Position;
 use crate::parse::Error;
 
-/// The states of a book in which a change may be done: `*`, or entity tags, each the entry of the book's last change. A weak
-/// tag matches no state, because the comparison is strong.
+/// The states in which a change may be applied: `*`, or entity tags, each the entry of the last change. Comparison is strong,
+/// so a weak tag matches no state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfMatch(String);
 
 impl IfMatch {
-    /// Whether it names the state of a book that the entry at this position changed last.
+    /// Whether it matches the state whose last change is the entry at this position.
     pub fn accepts(&self, position: Position) -> bool {
         let tag = format!("\"{position}\"");
         self.0 == "*" || split_tags(&self.0).is_some_and(|tags| tags.contains(&&*tag))
@@ -37,12 +37,12 @@ impl fmt::Display for IfMatch {
     }
 }
 
-/// The states of a book in which a change is not done: `*`, or entity tags. What is neither names no state.
+/// The states in which a change must not be applied: `*`, or entity tags. Invalid text matches no state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfNoneMatch(pub String);
 
 impl IfNoneMatch {
-    /// Whether it names the state of a book that the entry at this position changed last.
+    /// Whether it matches the state whose last change is the entry at this position.
     pub fn names(&self, position: Position) -> bool {
         names_tag(&self.0, &format!("\"{position}\""))
     }
@@ -54,14 +54,14 @@ impl fmt::Display for IfNoneMatch {
     }
 }
 
-/// Whether an `If-None-Match` list names the tag; weak tags compare equal to strong ones.
+/// Whether an `If-None-Match` list contains the tag; comparison is weak.
 pub fn names_tag(list: &str, tag: &impl PartialEq<str>) -> bool {
     list.split(',')
         .map(str::trim)
         .any(|listed| listed == "*" || *tag == *listed.strip_prefix("W/").unwrap_or(listed))
 }
 
-/// The tags of a list with their quotes; `None` if it is malformed.
+/// The tags of a list, with their quotes; `None` if it is malformed.
 fn split_tags(mut list: &str) -> Option<Vec<&str>> {
     let mut tags = Vec::new();
     loop {

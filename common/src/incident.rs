@@ -1,5 +1,5 @@
-//! Failures that repeat: one log line when they begin, at most one every ten seconds while they last, one when they end.
-//! A dependency that fails for every request must not fill the log.
+//! The log of repeated failures: one line when they begin, at most one every ten seconds while they last, one when they end.
+//! So a dependency that fails for every request does not fill the log.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The shortest time from a line to the next one, except that an end is logged at once.
+/// The shortest interval between two lines; only the end of an incident is logged at once.
 pub const LOG_INTERVAL: Duration = Duration::from_secs(10);
-/// A failure after so long without one is a new incident, even if no success was seen between them.
+/// The longest time between two failures of one incident; a later failure begins a new one even without a success between.
 const QUIET_MAX: Duration = Duration::from_secs(60);
 
-/// What repeatedly fails, for example the calls to one service. Whatever happens, it logs at most two lines in
+/// An operation that may fail repeatedly, for example the calls to one service. Logs at most two lines per
 /// [`LOG_INTERVAL`].
 #[derive(Debug)]
 pub struct Incident {
-    /// As in "calls to the catalog fail".
+    /// A sentence like "calls to the catalog fail".
     what: Cow<'static, str>,
-    /// Makes a success cheap, of which there may be many a millisecond.
+    /// Lets `recovered` return without the lock.
     is_open: AtomicBool,
     record: Mutex<Record>,
 }
@@ -33,7 +33,7 @@ impl Incident {
         }
     }
 
-    /// Notes a failure, and logs it with its cause if a line is due.
+    /// Records a failure; logs it with its cause if a line is due.
     pub fn failed(&self, error: impl Display) {
         let what = &self.what;
         match self.note(|record| record.fail(Instant::now())) {
@@ -57,7 +57,7 @@ impl Incident {
         }
     }
 
-    /// Notes a success, and logs the end of the incident if its beginning was logged.
+    /// Records a success; logs the end of the incident if its beginning was logged.
     pub fn recovered(&self) {
         if !self.is_open.load(Ordering::Relaxed) {
             return;
@@ -68,7 +68,7 @@ impl Incident {
         }
     }
 
-    /// Notes how a call ended.
+    /// Records the result of a call.
     pub fn observe<T, E: Display>(&self, result: &Result<T, E>) {
         match result {
             Ok(_) => self.recovered(),
@@ -84,7 +84,7 @@ impl Incident {
     }
 }
 
-/// A line to log. `failures` are those since the last line.
+/// A line to log. `failures` is the number of failures since the last line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
     Began { failures: u64 },
@@ -92,7 +92,7 @@ enum Line {
     Ended { failures: u64, after: Duration },
 }
 
-/// What has happened so far.
+/// The state of an incident.
 #[derive(Debug, Default)]
 struct Record {
     open: Option<Open>,
@@ -119,7 +119,7 @@ impl Record {
             is_logged: false,
         });
         open.last_failure = now;
-        // A beginning right after an end waits as well: what fails and succeeds by turns would log every turn.
+        // Delays a beginning right after an end too: alternating failures and successes would log every change.
         let is_due = |logged_at| now.saturating_duration_since(logged_at) >= LOG_INTERVAL;
         let line = self.logged_at.is_none_or(is_due).then(|| {
             let failures = std::mem::take(&mut self.failures);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_and_succeeds_by_turns_logs_two_lines_in_ten_seconds() {
+    fn alternating_failures_and_successes_log_two_lines_in_ten_seconds() {
         let (mut record, start) = (Record::default(), Instant::now());
         let mut lines = Vec::new();
         for at in (0..30_000).step_by(2) {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::limits;
 use crate::parse::{Error, parse_digits};
 
-/// Implements a number within a range, which is checked on every way in; `$parse` is `None` outside of it.
+/// Implements a number within a range. Every constructor checks the range; `$parse` returns `None` outside of it.
 macro_rules! ranged {
     ($type:ident, $number:ty, $parse:expr, |$inner:ident| $get:expr, $expected:literal) => {
         impl $type {
@@ -51,7 +51,7 @@ macro_rules! ranged {
     };
 }
 
-/// A book's item number, 1…2⁵³−1, so that an ISBN-13 is one.
+/// A book's item number, 1…2⁵³−1, which includes every ISBN-13.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u64", into = "u64")]
 #[schema(value_type = u64, format = Int64, minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 2)]
@@ -65,7 +65,7 @@ ranged!(
     "an item number, a whole number from 1 to 9007199254740991"
 );
 
-/// The copies of an order, 1…100; 1 unless a request says otherwise.
+/// The number of ordered copies, 1…100; by default 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u64", into = "u32")]
 #[schema(value_type = u32, minimum = 1, maximum = 100, example = 1)]
@@ -93,7 +93,7 @@ impl Default for Quantity {
     }
 }
 
-/// The copies of a book in stock, 0…10⁹.
+/// The number of copies of a book in stock, 0…10⁹.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u64", into = "u32")]
 #[schema(value_type = u32, maximum = 1_000_000_000, example = 500)]

@@ -1,13 +1,13 @@
-//! Counters and histograms that hot paths record into. Recording is one or two additions to memory that few threads share; a
-//! reader adds the parts up when the values are shown.
+//! Counters and histograms of hot paths. A record costs one or two atomic additions to a shard that few threads share; a
+//! read sums the shards.
 
 use std::array;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Threads are spread over so many copies of a value, so that they seldom write to the same cache line.
+/// The number of copies of a value, over which threads are spread so that they seldom write to the same cache line.
 const SHARDS: usize = 4;
-/// The bounds of a histogram.
+/// The number of bounds of a histogram.
 const BOUNDS: usize = 15;
 
 /// Upper bounds for durations, in nanoseconds: 100 µs to 5 s.
@@ -33,37 +33,37 @@ pub const LINE_BOUNDS: [u64; BOUNDS] = [
     1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384,
 ];
 
-/// The copy that this thread writes to.
+/// The index of the shard that this thread writes to.
 fn shard() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local!(static SHARD: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
     SHARD.with(|shard| *shard)
 }
 
-/// Two cache lines, as processors fetch them in pairs.
+/// A value aligned to two cache lines, because processors fetch them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Aligned<T>(T);
 
-/// A number that only grows.
+/// A monotonic counter.
 #[derive(Debug, Default)]
 pub struct Counter([Aligned<AtomicU64>; SHARDS]);
 
 impl Counter {
-    /// Adds to the number.
+    /// Adds to the counter.
     pub fn add(&self, count: u64) {
         if let Some(Aligned(value)) = self.0.get(shard()) {
             value.fetch_add(count, Ordering::Relaxed);
         }
     }
 
-    /// The number.
+    /// The sum over all shards.
     pub fn get(&self) -> u64 {
         self.0.iter().map(|Aligned(value)| value.load(Ordering::Relaxed)).sum()
     }
 }
 
-/// The numbers of values up to each of some bounds, and their sum.
+/// The number of values in each bucket, and the sum of all values.
 #[derive(Debug)]
 pub struct Histogram {
     bounds: &'static [u64; BOUNDS],
@@ -72,7 +72,7 @@ pub struct Histogram {
 
 #[derive(Debug, Default)]
 struct Shard {
-    /// One count for each bound, and one for values beyond the last.
+    /// A count for each bound, and one for values beyond the last bound.
     buckets: [AtomicU64; BOUNDS + 1],
     sum: AtomicU64,
 }
@@ -83,7 +83,7 @@ impl Histogram {
         Self::new(&DURATION_BOUNDS_NS)
     }
 
-    /// A histogram of numbers of lines.
+    /// A histogram of line counts.
     pub fn of_lines() -> Self {
         Self::new(&LINE_BOUNDS)
     }
@@ -112,7 +112,7 @@ impl Histogram {
         shard.sum.fetch_add(value, Ordering::Relaxed);
     }
 
-    /// What was recorded so far.
+    /// The values recorded so far.
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot {
             bounds: self.bounds,
@@ -129,12 +129,12 @@ impl Histogram {
     }
 }
 
-/// What a histogram contains at one moment.
+/// The values of a histogram at one time.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The upper bounds of the buckets.
     pub bounds: &'static [u64; BOUNDS],
-    /// The number of values in each bucket; the last one holds those beyond the last bound.
+    /// The number of values in each bucket; the last bucket has the values beyond the last bound.
     pub buckets: [u64; BOUNDS + 1],
     /// The sum of all values.
     pub sum: u64,
@@ -146,7 +146,7 @@ impl Snapshot {
         self.buckets.iter().sum()
     }
 
-    /// The same with the values of another histogram with the same bounds.
+    /// Adds the values of another histogram, which must have the same bounds.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         for (total, count) in self.buckets.iter_mut().zip(&other.buckets) {
@@ -156,7 +156,8 @@ impl Snapshot {
         self
     }
 
-    /// The upper bound of the bucket that holds this percentile; the last bound also stands for anything beyond it.
+    /// The upper bound of the bucket with this percentile, or the last bound if the percentile is beyond it; `None` without
+    /// values.
     pub fn quantile(&self, percent: u64) -> Option<u64> {
         let target = self.count().saturating_mul(percent).div_ceil(100);
         let mut total: u64 = 0;
@@ -169,16 +170,16 @@ impl Snapshot {
     }
 }
 
-/// What a queue does whose items are taken in batches.
+/// Metrics of a batching queue.
 #[derive(Debug)]
 pub struct BatchMetrics {
-    /// The lines of each batch.
+    /// The number of lines of each batch.
     pub lines: Histogram,
-    /// How long the first item of each batch waited.
+    /// The time that the first item of each batch was queued.
     pub wait: Histogram,
-    /// From when a batch is taken to its results.
+    /// The time from the removal of a batch from the queue to its results.
     pub duration: Histogram,
-    /// The items that the queue had no room for.
+    /// The number of rejected items.
     pub rejected: Counter,
 }
 
@@ -194,7 +195,7 @@ impl Default for BatchMetrics {
 }
 
 impl BatchMetrics {
-    /// Records a batch that was taken at `taken`, and whose first item was enqueued at `enqueued`.
+    /// Records a batch that was removed from the queue at `taken`, and whose first item was enqueued at `enqueued`.
     pub fn record_taken(&self, lines: usize, enqueued: Instant, taken: Instant) {
         self.lines.record(u64::try_from(lines).unwrap_or(u64::MAX));
         self.wait.record_duration(taken.saturating_duration_since(enqueued));
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_several_threads_record_is_added_up() {
+    fn values_of_several_threads_are_summed() {
         let (counter, histogram) = (Counter::default(), Histogram::of_lines());
         std::thread::scope(|scope| {
             for _ in 0..2 * SHARDS {

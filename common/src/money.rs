@@ -1,4 +1,4 @@
-//! Money in whole cents, written as a decimal number with two places.
+//! Money in whole cents, in text a decimal number with two places.
 
 use std::fmt;
 use std::iter::Sum;
@@ -23,7 +23,7 @@ impl Cost {
         self.0
     }
 
-    /// Appends its text.
+    /// Appends the text of the cost.
     pub fn write_to(self, text: &mut Vec<u8>) {
         Total(u64::from(self.0)).write_to(text);
     }
@@ -49,7 +49,7 @@ impl TryFrom<u64> for Cost {
 impl FromStr for Cost {
     type Err = Error;
 
-    /// Parses `30`, `30.5` and `30.50`; no sign, exponent or third place.
+    /// Parses forms like `30`, `30.5` and `30.50`; rejects signs, exponents and a third decimal.
     fn from_str(text: &str) -> Result<Self, Error> {
         parse_cents(text).ok_or(EXPECTED)?.try_into()
     }

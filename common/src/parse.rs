@@ -1,4 +1,4 @@
-//! Parsing values from text, in JSON and elsewhere.
+//! Parsers of values in text and in JSON.
 
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::de::{self, Deserializer, Visitor};
 
-/// A text or number that is not a valid value; says what was expected.
+/// An invalid text or number; states what was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
 pub struct Error(pub(crate) &'static str);
@@ -43,8 +43,8 @@ impl<T: FromStr<Err: Display>> Visitor<'_> for ParseVisitor<T> {
     }
 }
 
-/// Declares an enum whose variants are words, in JSON and in text; after its name what [`Error`] says was expected. The words
-/// are matched as tokens: utoipa does not see through the group that a literal is wrapped in.
+/// Declares an enum whose variants are words in JSON and in text. The literal after its name is what [`Error`] says was
+/// expected. The words are `tt` fragments, because utoipa cannot parse `literal` fragments.
 macro_rules! words {
     (
         $(#[$attribute:meta])*
@@ -60,7 +60,7 @@ macro_rules! words {
             /// All variants, in the order of their declaration.
             pub const ALL: [Self; [$($word),*].len()] = [$(Self::$variant),*];
 
-            /// Its word.
+            /// The variant's word.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)*
@@ -87,7 +87,7 @@ macro_rules! words {
     };
 }
 
-/// Declares that a type has the OpenAPI schema of the type of its JSON.
+/// Gives a type the OpenAPI schema of the type of its JSON.
 macro_rules! schema_of {
     ($type:ty: $json:ty) => {
         impl utoipa::PartialSchema for $type {

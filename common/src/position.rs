@@ -1,5 +1,5 @@
-//! Positions in a ledger whose history may have been replaced. Within one history a [`Seq`] suffices; what leaves a service
-//! and may come back later (entity tags, event ids, `Bookstore-Seq`) is a [`Position`].
+//! Positions in a ledger whose history may be replaced. Within one history a [`Seq`] suffices. Values that a client sends
+//! back (entity tags, event ids, `Bookstore-Seq`) are [`Position`]s.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,14 +11,14 @@ use utoipa::ToSchema;
 use crate::Seq;
 use crate::parse::{Error, parse_digits};
 
-/// How often the history of a store was replaced because its database had lost entries.
+/// The number of times that the history of a store was replaced because its database had lost entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = u64, example = 1)]
 pub struct Epoch(pub u64);
 
 impl Epoch {
-    /// Of a history that was never replaced.
+    /// The epoch of a history that was never replaced.
     pub const FIRST: Self = Self(0);
 
     /// Whether the history was never replaced.
@@ -31,26 +31,27 @@ impl Epoch {
 /// history is greater.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// Which history.
+    /// The history of the ledger.
     pub epoch: Epoch,
-    /// The position in it.
+    /// The position in that history.
     pub seq: Seq,
 }
 
 impl Position {
-    /// Another position in the same history.
+    /// The position with another `seq` in the same history.
     #[must_use]
     pub fn at(self, seq: Seq) -> Self {
         Self { seq, ..self }
     }
 
-    /// Whether a state at this position is as new as `wanted` asks. A position in another history asks for nothing, because
-    /// this one may never get so far.
+    /// Whether a state at this position reflects `wanted`. True for a position in another history, which this history may
+    /// never reach.
     pub fn satisfies(self, wanted: Self) -> bool {
         wanted.epoch != self.epoch || wanted.seq <= self.seq
     }
 
-    /// The position after which a stream begins that was to continue after `wanted`, if its history is now at this position.
+    /// The start of a stream that resumes after `wanted` while the ledger's head is this position: `wanted`, or the head if
+    /// `wanted` is beyond it, in another history or absent.
     #[must_use]
     pub fn start_of_stream(self, wanted: Option<Self>) -> Self {
         wanted
@@ -60,7 +61,7 @@ impl Position {
 }
 
 impl From<Seq> for Position {
-    /// In a history that was never replaced.
+    /// The position in a history that was never replaced.
     fn from(seq: Seq) -> Self {
         Self {
             epoch: Epoch::FIRST,
@@ -95,7 +96,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// The greatest of the positions seen by several threads.
+/// The greatest position that several threads have observed.
 #[derive(Debug, Default)]
 pub struct LatestPosition(Mutex<Position>);
 
@@ -105,13 +106,13 @@ impl LatestPosition {
         *self.lock()
     }
 
-    /// Takes account of a position.
+    /// Records an observed position.
     pub fn observe(&self, position: Position) {
         let mut latest = self.lock();
         *latest = position.max(*latest);
     }
 
-    /// Forgets all positions but this one.
+    /// Replaces the greatest position.
     pub fn reset(&self, position: Position) {
         *self.lock() = position;
     }
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_in_another_history_never_asks_for_a_newer_state() {
+    fn a_position_in_another_history_never_requires_a_newer_state() {
         for (state, wanted, expected) in [
             ("5", "5", true),
             ("5", "6", false),

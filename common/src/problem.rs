@@ -38,21 +38,21 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The request is not well formed.
+    /// The request is malformed.
     InvalidRequest = "invalid-request", 400, "The request is not valid";
     /// The shopkeeper's token or the service token is missing or wrong.
     Unauthorized = "unauthorized", 401, "A token is needed";
-    /// A page of another origin asks for a change.
+    /// A web page of another origin requests a change.
     ForbiddenOrigin = "forbidden-origin", 403, "Pages of other origins may not change anything";
     /// No book has that number.
     UnknownItem = "unknown-item", 404, "There is no such book";
-    /// No decision is known under that id.
+    /// No decision is known for that id.
     UnknownOrder = "unknown-order", 404, "There is no such order";
     /// No resource has that path.
     NotFound = "not-found", 404, "There is nothing here";
-    /// The path exists, but not with that method.
+    /// The path exists, but does not support the method.
     MethodNotAllowed = "method-not-allowed", 405, "That method is not allowed here";
-    /// The body did not arrive in time.
+    /// The body was not received in time.
     RequestTimeout = "request-timeout", 408, "The request took too long";
     /// The stock is lower than the quantity.
     SoldOut = "sold-out", 409, "Not enough copies are left";
@@ -64,11 +64,11 @@ codes! {
     UnsupportedMediaType = "unsupported-media-type", 415, "The body must be JSON";
     /// The request is for another host.
     Misdirected = "misdirected", 421, "This service does not answer for that host";
-    /// The key was used for another order.
+    /// The key belongs to another order or change.
     KeyReused = "key-reused", 422, "The key was used for another order";
-    /// Too many requests at once.
+    /// The client exceeds the rate limit, or the service its limit of event streams.
     TooManyRequests = "too-many-requests", 429, "Too many requests";
-    /// An error of the service; the outcome is unknown.
+    /// A defect in the service; the outcome is unknown.
     Internal = "internal", 500, "Something went wrong here";
     /// The service cannot process the request now; the request changed nothing.
     Unavailable = "unavailable", 503, "The service is not available";
@@ -76,12 +76,12 @@ codes! {
     DeadlineExceeded = "deadline-exceeded", 504, "The time is up";
     /// The disk is full; the request changed nothing.
     StorageFull = "storage-full", 507, "The store has no room left";
-    /// The services point at each other.
+    /// The request came through too many services, which call each other.
     LoopDetected = "loop-detected", 508, "The services point at each other";
 }
 
 impl Code {
-    /// Whether the code says that this request changed nothing. After `internal` and `deadline-exceeded` it is unknown.
+    /// Whether the code means that this request changed nothing. After `internal` and `deadline-exceeded` that is unknown.
     pub fn is_not_applied(self) -> bool {
         !matches!(self, Self::Internal | Self::DeadlineExceeded)
     }
@@ -110,12 +110,12 @@ pub struct Problem {
     pub title: ArcStr,
     /// The HTTP status.
     pub status: u16,
-    /// Its kind.
+    /// The kind of problem.
     pub code: Code,
     /// What happened and what to do about it.
     #[schema(value_type = String)]
     pub detail: ArcStr,
-    /// The book that it is about.
+    /// The affected book.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<ItemNumber>,
     /// The stock when the order was refused.
@@ -124,16 +124,16 @@ pub struct Problem {
     /// The id for `GET /orders/{order}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
-    /// The lines of an order of several for which there was too little stock.
+    /// The lines with too little stock, of an order of several lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<ShortLine>,
-    /// The numbers in an order of several lines that no book has.
+    /// The item numbers that no book has, of an order of several lines or of a change of several books.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<ItemNumber>,
 }
 
 impl Problem {
-    /// A problem with its code and a sentence for people.
+    /// A problem with a code and a sentence for people.
     pub fn new(code: Code, detail: impl Into<ArcStr>) -> Self {
         Self {
             kind: format!("urn:bookstore:problem:{code}").into(),
@@ -149,7 +149,7 @@ impl Problem {
         }
     }
 
-    /// Sets the book that it is about.
+    /// Sets the affected book.
     #[must_use]
     pub fn with_item(mut self, item: ItemNumber) -> Self {
         self.item = Some(item);

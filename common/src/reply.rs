@@ -1,12 +1,12 @@
-//! Replies to callers that wait in a runtime.
+//! Replies to callers that wait in a tokio runtime.
 //!
-//! From another thread, each wake-up of a waiting task costs a system call. So the replies of a batch are sent by one task
-//! in each runtime that has callers of the batch.
+//! Each wake-up of a task from a thread outside its runtime costs a system call. So in each runtime with callers of a batch,
+//! one task sends the replies.
 
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
-/// Where a reply goes.
+/// The sender of a reply to a waiting caller.
 #[derive(Debug)]
 pub struct Reply<T> {
     sender: oneshot::Sender<T>,
@@ -14,31 +14,31 @@ pub struct Reply<T> {
 }
 
 impl<T> Reply<T> {
-    /// A reply to a caller in the current runtime, and what the caller waits for: an error if the reply is dropped unsent.
+    /// A reply to a caller in the current runtime, and the caller's receiver, which fails if the reply is dropped unsent.
     pub fn new() -> (Self, oneshot::Receiver<T>) {
         let (sender, receiver) = oneshot::channel();
         let runtime = Handle::try_current().ok();
         (Self { sender, runtime }, receiver)
     }
 
-    /// Wakes the caller. One that is gone is no error.
+    /// Sends the value and wakes the caller. Has no effect if the caller was dropped.
     pub fn send(self, value: T) {
-        // Fails if the caller is gone.
+        // Fails only if the caller was dropped.
         let _ = self.sender.send(value);
     }
 
-    /// The runtime of the caller; `None` if it waits outside of one.
+    /// The runtime of the caller; `None` if it waits outside of a runtime.
     pub fn runtime(&self) -> Option<&Handle> {
         self.runtime.as_ref()
     }
 }
 
-/// A reply with its value.
+/// A reply together with its value.
 pub trait ReadyReply: Send + 'static {
-    /// The runtime of the caller; `None` if it waits outside of one.
+    /// The runtime of the caller; `None` if it waits outside of a runtime.
     fn runtime(&self) -> Option<&Handle>;
 
-    /// Wakes the caller.
+    /// Sends the value and wakes the caller.
     fn send(self);
 }
 
@@ -52,7 +52,7 @@ impl<T: Send + 'static> ReadyReply for (Reply<T>, T) {
     }
 }
 
-/// Sends answers, those of each runtime together.
+/// Sends replies. One task in each other runtime sends the replies to its callers.
 pub fn send_all<A: ReadyReply>(answers: impl IntoIterator<Item = A>) {
     let mut groups: Vec<(Option<Id>, Vec<A>)> = Vec::new();
     for answer in answers {

@@ -1,4 +1,4 @@
-//! Times: RFC 3339 in UTC with six decimals on the wire, Unix milliseconds in a deadline's header.
+//! Times, which are RFC 3339 in UTC with six decimals on the wire, and durations.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -21,21 +21,22 @@ pub struct Timestamp(i64);
 
 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 const MICROS_A_SECOND: i64 = 1_000_000;
-/// What follows the decimal point at the beginning of a second.
+/// The text after the decimal point at the start of a second.
 const NO_MICROS: &str = "000000Z";
 
 thread_local! {
-    /// A second, and its text up to the decimal point: entries and receipts of one second follow each other.
+    /// The second that was written last, and its text up to the decimal point: successive entries and receipts are often of
+    /// the same second.
     static LAST_SECOND: RefCell<Option<(i64, Vec<u8>)>> = const { RefCell::new(None) };
 }
 
 impl Timestamp {
-    /// The system clock's time.
+    /// The current time of the system clock.
     pub fn now() -> Self {
         Self(i64::try_from(since_epoch().as_micros()).unwrap_or(i64::MAX))
     }
 
-    /// From microseconds since the epoch.
+    /// The time at these microseconds since the epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
@@ -50,7 +51,7 @@ impl Timestamp {
         u64::try_from(self.0.div_euclid(1_000)).unwrap_or(0)
     }
 
-    /// Appends its text.
+    /// Appends the text of the time.
     pub fn write_to(self, text: &mut Vec<u8>) {
         let second = self.0.div_euclid(MICROS_A_SECOND);
         LAST_SECOND.with_borrow_mut(|last| {
@@ -60,7 +61,7 @@ impl Timestamp {
             let known = last.as_ref().map(|(_, known)| &**known);
             text.extend_from_slice(known.unwrap_or_default());
         });
-        // Seven digits, of which the first keeps the zeros of the others.
+        // Seven digits; the first one preserves leading zeros and is skipped.
         let micros = MICROS_A_SECOND + self.0.rem_euclid(MICROS_A_SECOND);
         let mut digits = itoa::Buffer::new();
         text.extend_from_slice(digits.format(micros).get(1..).unwrap_or_default().as_bytes());
@@ -68,7 +69,7 @@ impl Timestamp {
     }
 }
 
-/// The text of a whole second without its decimals.
+/// The text of a second up to and including the decimal point.
 fn until_decimals(second: i64) -> Vec<u8> {
     let mut text = Vec::with_capacity(32);
     let start = Timestamp(second.saturating_mul(MICROS_A_SECOND));
@@ -95,7 +96,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// Parses the form in which times are written, which costs a fifth of parsing any form; `None` for other forms.
+/// Parses the form in which times are written, in a fifth of the time of the general parser; `None` for other forms.
 fn parse_canonical(text: &str) -> Option<jiff::Timestamp> {
     const FORM: &[u8; 27] = b"0000-00-00T00:00:00.000000Z";
     let text: &[u8; 27] = text.as_bytes().try_into().ok()?;
@@ -152,8 +153,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, Error> {
     Duration::try_from(signed).map_err(|_| EXPECTED)
 }
 
-/// A new UUID that sorts by its time (version 7), or a random one (version 4) by a clock before 1970, which version 7
-/// cannot express.
+/// A new UUID that sorts by time (version 7); a random one (version 4) if the clock is before 1970, which version 7 cannot
+/// express.
 pub(crate) fn new_uuid(now: SystemTime) -> Uuid {
     match now < UNIX_EPOCH {
         true => Uuid::new_v4(),
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_made_by_a_clock_before_1970_too() {
+    fn a_clock_before_1970_gives_an_id_too() {
         let versions =
             [UNIX_EPOCH - Duration::from_secs(1), SystemTime::now()].map(|now| new_uuid(now).get_version_num());
         assert_eq!(versions, [4, 7]);

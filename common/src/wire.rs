@@ -1,6 +1,6 @@
 //! The JSON bodies of requests and responses.
 //!
-//! Requests refuse unknown fields; responses leave absent fields out.
+//! Requests with unknown fields are rejected; responses omit absent fields.
 
 mod batches;
 mod book_changes;
@@ -42,13 +42,13 @@ use crate::{Entry, Epoch, ItemNumber, Position, Quantity, Seq};
 /// A topic and the number of its books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TopicCount {
-    /// In the spelling of its first book.
+    /// The topic in the spelling of its book with the lowest item number.
     pub topic: String,
     /// The number of titles, not of copies.
     pub books: u64,
 }
 
-/// All topics, in alphabetical order, case-folded.
+/// All topics, in alphabetical order of their case-folded text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Topics {
     /// The topics.
@@ -60,7 +60,7 @@ pub struct Topics {
 pub struct BookPage {
     /// The books.
     pub books: Vec<Book>,
-    /// The cursor of the next page (`after`); absent on the last page.
+    /// The cursor of the next page (its `after`); absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -69,9 +69,9 @@ pub struct BookPage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum SearchResult {
-    /// To a search with `item`.
+    /// The answer to a search with `item`.
     Book(Book),
-    /// To any other search.
+    /// The answer to any other search.
     Page(BookPage),
 }
 
@@ -79,14 +79,14 @@ pub enum SearchResult {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchBody {
-    /// All books of this topic.
+    /// Selects the books of this topic.
     #[schema(max_length = 1024)]
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub topic: Option<String>,
-    /// The book of this number.
+    /// Selects the book with this number.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub item: Option<ItemNumber>,
-    /// The books whose words begin like these.
+    /// Selects the books in which each of these words is the prefix of a word.
     #[schema(max_length = 1024)]
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub q: Option<String>,
@@ -106,15 +106,15 @@ pub struct QuantityBody {
 pub struct LedgerPage {
     /// The entries, in order. The last one ends a group.
     pub entries: Vec<Entry>,
-    /// The ledger's last entry.
+    /// The ledger's head.
     pub head: Seq,
-    /// How often the store's history was replaced; left out if never.
+    /// The number of times that the store's history was replaced; absent if 0.
     #[serde(default, skip_serializing_if = "Epoch::is_first")]
     pub epoch: Epoch,
 }
 
 impl LedgerPage {
-    /// The ledger's last entry, and its history.
+    /// The ledger's head as a position.
     pub fn position(&self) -> Position {
         Position {
             epoch: self.epoch,
@@ -123,7 +123,7 @@ impl LedgerPage {
     }
 }
 
-/// Deserializes a list of JSON objects: serde alone would also read a struct from an array of its fields.
+/// Deserializes a list of JSON objects. Rejects arrays, from which serde also deserializes structs.
 fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: serde::Deserializer<'de>,

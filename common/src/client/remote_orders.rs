@@ -129,7 +129,7 @@ struct RawResults<'a> {
 fn parse_batch(body: &Bytes) -> std::result::Result<Vec<Placed>, String> {
     let OrderResultLines {
         results,
-        head,
+        position,
         store,
         entries,
     } = match OrderResultLines::split(body) {
@@ -138,7 +138,7 @@ fn parse_batch(body: &Bytes) -> std::result::Result<Vec<Placed>, String> {
             let raw: RawResults<'_> = parse_json(body)?;
             OrderResultLines {
                 results: raw.results.into_iter().map(|result| result.get().as_bytes()).collect(),
-                head: Position {
+                position: Position {
                     epoch: raw.epoch,
                     seq: raw.head,
                 },
@@ -151,7 +151,7 @@ fn parse_batch(body: &Bytes) -> std::result::Result<Vec<Placed>, String> {
     let placed = |result| {
         Ok(Placed {
             result: parse_result(result, body)?,
-            position: head,
+            position,
             written: written.clone(),
         })
     };

@@ -7,7 +7,7 @@ use super::{Book, BookFields, NumberedBook, StockChange, objects};
 use crate::parse::Error;
 use crate::{ItemNumber, Seq, limits};
 
-/// The body of `POST /books`: 1…1,000 books together, each once.
+/// The body of `POST /books`: 1…1,000 books in total, each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BooksBody {
@@ -21,14 +21,14 @@ pub struct BooksBody {
     pub withdraw: Vec<ItemNumber>,
 }
 
-/// What a change does to one book.
+/// The action of a change on one book.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BookAction {
-    /// Changes the stock of a book that exists.
+    /// Changes the stock of an existing book.
     Stock(StockChange),
-    /// Adds the book, or replaces what is stated of it.
+    /// Adds the book, or replaces its fields.
     Set(BookFields),
-    /// Takes a book that exists out of the shop, with its stock.
+    /// Removes an existing book with its stock.
     Withdraw,
 }
 
@@ -37,17 +37,18 @@ pub enum BookAction {
 pub struct BookChange {
     /// The book.
     pub item: ItemNumber,
-    /// What is done to it.
+    /// The action on the book.
     pub action: BookAction,
 }
 
-/// Changes that are done together or not at all. The JSON of several is a [`BooksBody`].
+/// Changes that are applied together or not at all. The JSON of several is a [`BooksBody`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "BooksBody")]
 pub enum BookChanges {
-    /// Of the book that the request's path names; a condition is about this book.
+    /// The change of the book in the request's path; preconditions are compared with this book's state.
     One(BookChange),
-    /// Of 1…[`limits::GROUP_LINES_MAX`] books, by item number, each once; a condition is about the whole store.
+    /// The changes of 1…[`limits::GROUP_LINES_MAX`] books, by item number, each once; preconditions are compared with
+    /// the state of the whole store.
     Several(Vec<BookChange>),
 }
 
@@ -89,7 +90,7 @@ impl TryFrom<BooksBody> for BookChanges {
 }
 
 impl From<&[BookChange]> for BooksBody {
-    /// Without changes of stocks, which have a route of their own.
+    /// Omits changes of stocks, which have another route.
     fn from(changes: &[BookChange]) -> Self {
         let mut body = Self::default();
         for BookChange { item, action } in changes {
@@ -106,19 +107,19 @@ impl From<&[BookChange]> for BooksBody {
     }
 }
 
-/// The answer to a change of several books, and to a withdrawal.
+/// The answer to a change of several books, or to a withdrawal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChangedBooks {
-    /// The books that were added or changed, as they are then, by item number.
+    /// The added or changed books right after the change, by item number.
     pub books: Vec<Book>,
-    /// The numbers of the books that were withdrawn.
+    /// The numbers of the withdrawn books.
     pub withdrawn: Vec<ItemNumber>,
     /// The last entry of the change.
     pub seq: Seq,
 }
 
 impl From<Book> for ChangedBooks {
-    /// One book was changed.
+    /// The answer to a change of one book.
     fn from(book: Book) -> Self {
         Self {
             seq: book.seq,

@@ -1,4 +1,4 @@
-//! The fields of a book that a shopkeeper states.
+//! The fields of a book that a shopkeeper sets.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,29 +9,28 @@ use crate::text::{check_name, normalize_name};
 use crate::wire::Book;
 use crate::{ArcStr, Cost, Description, ItemNumber, Stock};
 
-/// What a shopkeeper states of a book: all of it but its number, and its stock only where that changes. The texts are as they
-/// are stored.
+/// The fields of a book without its number, and with its stock only if that changes. Texts are in their stored form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BookBody", into = "BookBody")]
 pub struct BookFields {
     /// Its title.
     pub title: ArcStr,
-    /// The texts that describe it.
+    /// The other texts that describe the book.
     pub description: Description,
     /// The cost of one copy.
     pub cost: Cost,
-    /// The new stock; if absent, the stock stays, and a new book has none.
+    /// The new stock; if absent, the stock is unchanged, and that of a new book is 0.
     pub stock: Option<Stock>,
 }
 
-/// What is stated of a book. Blanks around texts are removed.
+/// The fields of a book. Surrounding blanks of texts are removed.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BookBody {
-    /// Its title, at most 1,024 bytes.
+    /// The title, at most 1,024 bytes.
     #[schema(value_type = String)]
     title: ArcStr,
-    /// Its author; absent if there is none.
+    /// The author; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     author: Option<ArcStr>,
@@ -40,7 +39,7 @@ pub struct BookBody {
     topic: ArcStr,
     /// The cost of one copy.
     cost: Cost,
-    /// The new stock; if absent, the stock stays, and a new book has none.
+    /// The new stock; if absent, the stock is unchanged, and that of a new book is 0.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     stock: Option<Stock>,
 }
@@ -48,10 +47,10 @@ pub struct BookBody {
 schema_of!(BookFields: BookBody);
 
 impl BookFields {
-    /// Brings the texts into the form in which they are stored.
+    /// Normalizes the texts to their stored form.
     ///
     /// # Errors
-    /// If a text cannot be stored: names it, and says what was expected.
+    /// If a text is invalid: names it, and states what was expected.
     pub fn new(title: ArcStr, description: Description, cost: Cost, stock: Option<Stock>) -> Result<Self, String> {
         let named = |column: &str, name: ArcStr| {
             let name = normalize_name(name);
@@ -104,26 +103,26 @@ impl From<BookFields> for BookBody {
     }
 }
 
-/// A book with its number, in a change of several.
+/// The fields of a book with its number, in a change of several books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "NumberedBookBody", into = "NumberedBookBody")]
 pub struct NumberedBook {
-    /// Its number.
+    /// The item number.
     pub item: ItemNumber,
-    /// What is stated of it.
+    /// The fields to set.
     pub fields: BookFields,
 }
 
-/// What is stated of a book, with its number.
+/// The fields of a book, with its number.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NumberedBookBody {
-    /// Its number.
+    /// The item number.
     item: ItemNumber,
-    /// Its title, at most 1,024 bytes.
+    /// The title, at most 1,024 bytes.
     #[schema(value_type = String)]
     title: ArcStr,
-    /// Its author; absent if there is none.
+    /// The author; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     author: Option<ArcStr>,
@@ -132,7 +131,7 @@ pub struct NumberedBookBody {
     topic: ArcStr,
     /// The cost of one copy.
     cost: Cost,
-    /// The new stock; if absent, the stock stays, and a new book has none.
+    /// The new stock; if absent, the stock is unchanged, and that of a new book is 0.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     stock: Option<Stock>,
 }
@@ -184,7 +183,7 @@ impl From<NumberedBook> for NumberedBookBody {
 }
 
 impl From<Book> for BookFields {
-    /// The book as it is, without its stock.
+    /// The fields of the book as it is, without its stock.
     fn from(book: Book) -> Self {
         Self {
             description: book.description(),

@@ -1,4 +1,4 @@
-//! The catalog's decisions on sales.
+//! The outcomes of sales: the catalog's decisions, and the reasons why there is none.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,24 +7,25 @@ use crate::parse::{schema_of, words};
 use crate::{Entry, Epoch, InlineVec, ItemNumber, OrderId, Position, Reason, Seq, Stock, StoreId};
 
 words! {
-    /// The catalog's decision on a sale.
+    /// The outcome of a sale at the catalog. `sold`, `refused` and `key-reused` are decisions. `expired`, `unavailable` and
+    /// `storage-full` are none: the sale was neither applied nor recorded, and its id stays free.
     pub enum Outcome("sold, refused, key-reused, expired, unavailable or storage-full") {
-        /// Sold, and durable.
+        /// Sold; the entries are durable.
         Sold = "sold",
-        /// Refused; final if there are entries, otherwise not recorded.
+        /// Refused: finally if there are entries, otherwise not recorded.
         Refused = "refused",
-        /// The id was used for another order.
+        /// The id belongs to another order or change.
         KeyReused = "key-reused",
-        /// The deadline had passed: neither applied nor recorded.
+        /// No decision: the deadline had passed.
         Expired = "expired",
-        /// To be refused, but too many refusals were recorded within the last second: neither applied nor recorded.
+        /// No decision: the sale would be refused, but too many refusals were recorded within the last second.
         TooManyRefusals = "unavailable",
-        /// To be recorded, but the store has no room left: neither applied nor recorded.
+        /// No decision: the store has no room for an entry.
         StorageFull = "storage-full",
     }
 }
 
-/// A line of an order that is the reason of a refusal.
+/// A line that is the reason of an order's refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusedLine {
     /// The book.
@@ -36,31 +37,31 @@ pub struct RefusedLine {
     pub stock: Option<Stock>,
 }
 
-/// The catalog's decision on one sale of a batch.
+/// The outcome of one sale of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "DecisionJson", into = "DecisionJson")]
 pub struct Decision {
     /// The order's id.
     pub order: OrderId,
-    /// The decision.
+    /// The decision, or the reason why there is none.
     pub outcome: Outcome,
-    /// Whether this repeats an earlier decision.
+    /// Whether the outcome repeats an earlier decision.
     pub replayed: bool,
-    /// The ledger entries, one for each line; none if the decision is not recorded.
+    /// The ledger entries, one for each line; empty if no decision is recorded.
     pub entries: InlineVec<Entry>,
-    /// The lines that are the reason of a refusal that is not recorded.
+    /// The lines that are the reason of an unrecorded refusal.
     pub refused: InlineVec<RefusedLine>,
 }
 
-/// The catalog's decision on one sale of a batch.
+/// The outcome of one sale of a batch.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = Decision)]
 struct DecisionJson {
     /// The order's id.
     order: OrderId,
-    /// The decision.
+    /// The decision, or the reason why there is none.
     outcome: Outcome,
-    /// Whether this repeats an earlier decision.
+    /// Whether the outcome repeats an earlier decision.
     replayed: bool,
     /// The ledger entry of an order of one line, if the decision is recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +69,7 @@ struct DecisionJson {
     /// The ledger entries of an order of several lines, if the decision is recorded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     entries: Vec<Entry>,
-    /// The lines that are the reason of a refusal that is not recorded.
+    /// The lines that are the reason of an unrecorded refusal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refused: Vec<RefusedLine>,
 }
@@ -108,22 +109,22 @@ fn one_or_several(mut entries: InlineVec<Entry>) -> (Option<Entry>, Vec<Entry>) 
     }
 }
 
-/// The decisions on a batch, in the order of its sales.
+/// The outcomes of a batch, in the order of its sales.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Decisions {
-    /// One for each sale.
+    /// One outcome for each sale.
     pub decisions: Vec<Decision>,
     /// The ledger's head after the batch.
     pub head: Seq,
-    /// How often the store's history was replaced; left out if never.
+    /// The number of times that the store's history was replaced; absent if 0.
     #[serde(default, skip_serializing_if = "Epoch::is_first")]
     pub epoch: Epoch,
-    /// The store whose ledger it is.
+    /// The ledger's store.
     pub store: StoreId,
 }
 
 impl Decisions {
-    /// The ledger's head after the batch, and its history.
+    /// The ledger's head after the batch as a position.
     pub fn position(&self) -> Position {
         Position {
             epoch: self.epoch,
@@ -142,12 +143,12 @@ pub struct DecidedOrder(pub InlineVec<Entry>);
 #[serde(untagged)]
 #[schema(as = DecidedOrder)]
 enum DecidedOrderJson {
-    /// Several lines.
+    /// The entries of several lines.
     Several {
-        /// One entry for each.
+        /// One entry for each line.
         entries: Vec<Entry>,
     },
-    /// One line.
+    /// The entry of one line.
     One(Entry),
 }
 

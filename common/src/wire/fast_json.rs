@@ -1,8 +1,8 @@
-//! The JSON of the bodies on the hot path, written and read without a lookup of field names: the fields in the order of
-//! their declaration and without blanks, as `serde_json` writes them too. JSON in any other form is read by `serde_json`,
-//! with the same result at a higher cost.
+//! Fast JSON of the bodies on the hot path, serialized and parsed without a lookup of field names: fields in the order of
+//! their declaration and without blanks, the layout of `serde_json`. JSON in another layout is parsed by `serde_json`, with
+//! the same result at a higher cost.
 //!
-//! `fields!` declares a type's fields once for both directions; the tests hold the result to what serde does.
+//! `fields!` declares a type's fields once for both directions; tests compare the results with serde's.
 
 mod irregular_fields;
 mod reader;
@@ -22,29 +22,29 @@ use super::{
 };
 use crate::{Entry, Quantity};
 
-/// The bytes of a receipt, rounded up.
+/// The initial capacity of a text: the size of a receipt, rounded up.
 const BYTES_TYPICAL: usize = 320;
 
-/// A value that is written and read without a lookup of field names.
+/// A value that is serialized and parsed without a lookup of field names.
 pub trait FastJson: Serialize + DeserializeOwned {
-    /// Appends its JSON.
+    /// Appends the JSON of the value.
     fn write_json(&self, json: &mut Vec<u8>);
 
-    /// Reads it from the start of a text; `None` if the text has another form.
+    /// Parses a value at the start of a text; `None` if the text has another layout.
     fn read_json(json: &mut JsonReader<'_>) -> Option<Self>;
 
-    /// Its JSON.
+    /// The JSON of the value.
     fn to_json(&self) -> Vec<u8> {
-        // Growing step by step costs more than writing a receipt.
+        // Repeated growth costs more than the serialization of a receipt.
         let mut json = Vec::with_capacity(BYTES_TYPICAL);
         self.write_json(&mut json);
         json
     }
 
-    /// Reads it from a whole text of any form.
+    /// Parses a whole text in any layout.
     ///
     /// # Errors
-    /// What is wrong with the text, and where.
+    /// States the syntax error or invalid value, with its position.
     fn from_json(json: &[u8]) -> Result<Self, String> {
         let text = str::from_utf8(json).map_err(|error| error.to_string())?;
         let mut reader = JsonReader::new(text);
@@ -55,7 +55,7 @@ pub trait FastJson: Serialize + DeserializeOwned {
     }
 }
 
-/// A field of an object; `name` is `,"name":`. An [`Option`] that is `None` is left out.
+/// A field of an object; `name` is `,"name":`. A `None` is omitted.
 trait Field: Sized {
     fn write_field(&self, name: &str, json: &mut Vec<u8>);
     fn read_field(name: &str, json: &mut JsonReader<'_>) -> Option<Self>;
@@ -92,8 +92,8 @@ impl<T: FastJson> Field for Option<T> {
     }
 }
 
-/// Declares the JSON of a struct: its fields in the order of the struct, with their name on the wire if it differs. An
-/// optional first field is read here only if it is present; a field with a default may be absent.
+/// Declares the JSON of a struct: its fields in the order of the struct, with the name on the wire if that differs. A field
+/// with a default may be absent. JSON without an optional first field is left to `serde_json`.
 macro_rules! fields {
     ($type:ident { $first:ident $(as $first_name:literal)? $(, $field:ident $(as $name:literal)? $(= $default:expr)?)* }) => {
         impl FastJson for $type {
@@ -102,7 +102,7 @@ macro_rules! fields {
                 self.$first.write_field(concat!(",\"", fields!(@name $first $($first_name)?), "\":"), json);
                 $(self.$field.write_field(concat!(",\"", fields!(@name $field $($name)?), "\":"), json);)*
                 match json.get_mut(start) {
-                    // Before the first field that was written.
+                    // The comma precedes the first field that was written.
                     Some(comma) => *comma = b'{',
                     None => json.push(b'{'),
                 }
@@ -110,7 +110,7 @@ macro_rules! fields {
             }
 
             fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
-                // An optional first field that is absent does not ask for the brace.
+                // An absent optional first field does not check the brace.
                 json.is_at(b'{').then_some(())?;
                 let value = Self {
                     $first: Field::read_field(concat!("{\"", fields!(@name $first $($first_name)?), "\":"), json)?,

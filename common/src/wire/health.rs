@@ -20,9 +20,9 @@ words! {
 }
 
 words! {
-    /// The status of a service that is up.
+    /// The status of a live service.
     pub enum LiveStatus("ok") {
-        /// The only one.
+        /// The only status.
         Ok = "ok",
     }
 }
@@ -30,51 +30,51 @@ words! {
 words! {
     /// Whether a service is ready.
     pub enum ReadyStatus("ready or not-ready") {
-        /// It has all that it needs.
+        /// Nothing is missing.
         Ready = "ready",
         /// Something is missing.
         NotReady = "not-ready",
     }
 }
 
-/// `/livez`: a service is up. It holds what the service knows without a request to another one.
+/// The document of `/livez`: the service is live. It needs no request to another service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Liveness {
-    /// `ok`.
+    /// Always `ok`.
     pub status: LiveStatus,
-    /// Which service answers.
+    /// The kind of the answering service.
     pub service: ServiceKind,
     /// The program's version.
     pub version: String,
-    /// The time by the service's clock.
+    /// The current time by the service's clock.
     pub at: Timestamp,
-    /// The store that the catalog has, or of which the service read last; absent if none is known yet.
+    /// The catalog's store, or the store that another service read from last; absent if none is known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreId>,
-    /// The newest entry that it knows of that store's ledger.
+    /// The last known entry of the store's ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Seq>,
-    /// How often the store's history was replaced; left out if never.
+    /// The number of times that the store's history was replaced; absent if 0.
     #[serde(default, skip_serializing_if = "Epoch::is_first")]
     pub epoch: Epoch,
     /// The last known condition of a catalog's store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StoreHealth>,
-    /// `false` if the service wants a service token on its other routes and the request has not that one.
+    /// `false` if the service requires a service token and the request lacks it; otherwise absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorized: Option<bool>,
-    /// What the service has done.
+    /// The activity of the service.
     #[serde(flatten)]
     pub activity: Activity,
 }
 
-/// What a service has done since its start, except for the requests for its health.
+/// The activity of a service since its start, without requests for its health.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Activity {
     /// Seconds since its start.
     #[serde(default)]
     pub uptime_s: u64,
-    /// Requests answered.
+    /// Number of answered requests.
     #[serde(default)]
     pub requests: u64,
     /// The median latency in microseconds, rounded up to a bucket.
@@ -85,52 +85,52 @@ pub struct Activity {
     pub p99_us: Option<u64>,
 }
 
-/// `/readyz`: whether a service has what it needs.
+/// The document of `/readyz`: whether a service has all its dependencies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
-    /// Whether nothing is missing.
+    /// The status: ready if nothing is missing.
     pub status: ReadyStatus,
-    /// Which service answers.
+    /// The kind of the answering service.
     pub service: ServiceKind,
     /// The program's version.
     pub version: String,
-    /// The newest ledger entry that it knows.
+    /// The last known entry of the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Seq>,
-    /// The services that it can use.
+    /// The usable services that it depends on.
     pub neighbours: Vec<Neighbour>,
-    /// The services that it can do without, because another one of the same list is usable.
+    /// The unusable services that another one of the same list replaces.
     pub degraded: Vec<Lack>,
-    /// What it waits for; absent if it is ready.
+    /// The missing dependencies; absent if the service is ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Lack>,
-    /// What the service has done.
+    /// The activity of the service.
     #[serde(flatten)]
     pub activity: Activity,
 }
 
-/// A service that another one uses.
+/// A service that another one depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Neighbour {
-    /// Its address; absent if the caller may not see addresses.
+    /// The base URL; absent if the caller may not see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Which service it is.
+    /// The kind of the service.
     pub service: ServiceKind,
     /// The program's version.
     pub version: String,
-    /// The newest ledger entry that it knows.
+    /// The last known entry of the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Seq>,
-    /// What it has done.
+    /// The activity of the service.
     #[serde(flatten)]
     pub activity: Activity,
 }
 
-/// Something that a service lacks.
+/// A missing dependency of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Lack {
-    /// What is missing, like `catalog at http://127.0.0.1:8081`.
+    /// The dependency, like `catalog at http://127.0.0.1:8081`.
     pub what: String,
     /// The cause.
     pub why: String,

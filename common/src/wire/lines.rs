@@ -1,11 +1,11 @@
-//! The results of a batch of orders, each on a line of its own, so that a front-end can pass receipts on without parsing
-//! them.
+//! The results of a batch of orders in a layout with one result per line, so that a front-end forwards receipts without
+//! parsing them.
 
 use super::{BatchReceipt, FastJson, JsonReader, OrderResult, OrderResults};
 use crate::{Entry, Epoch, Position, Seq, StoreId};
 
 impl OrderResults {
-    /// JSON with each result on a line of its own.
+    /// JSON with one result per line.
     pub fn to_json_lines(&self) -> Vec<u8> {
         let mut json = Vec::with_capacity(128 + self.results.len() * 320 + self.entries.len() * 320);
         json.extend_from_slice(OrderResultLines::FIRST);
@@ -19,7 +19,7 @@ impl OrderResults {
                         json.extend_from_slice(b",\"replayed\":true}");
                     }
                 }
-                // A plain struct with string keys, written into memory: neither can fail.
+                // Serialization of a struct with string keys into memory cannot fail.
                 OrderResult::Problem(_) => drop(serde_json::to_writer(&mut json, result)),
             }
         }
@@ -49,8 +49,8 @@ pub struct OrderResultLines<'a> {
     /// The JSON of each result.
     pub results: Vec<&'a [u8]>,
     /// The ledger's head after the batch.
-    pub head: Position,
-    /// The store whose ledger it is, if it is known.
+    pub position: Position,
+    /// The ledger's store, if known.
     pub store: Option<StoreId>,
     /// The entries that the batch added to the ledger.
     pub entries: Vec<Entry>,
@@ -63,8 +63,8 @@ impl<'a> OrderResultLines<'a> {
     const STORE: &'static str = ",\"store\":";
     const ENTRIES: &'static str = ",\"entries\":";
 
-    /// Splits such a text; `None` if it has another form. A string in JSON has no line break, so a line ends where a result
-    /// does.
+    /// Splits a text into its parts; `None` if it has another layout. JSON strings contain no line breaks, so each line break
+    /// ends a result.
     pub fn split(json: &'a [u8]) -> Option<Self> {
         let lines = json.strip_prefix(Self::FIRST)?.strip_prefix(b"\n")?;
         let last = memchr::memrchr(b'\n', lines)?;
@@ -97,7 +97,7 @@ impl<'a> OrderResultLines<'a> {
         end.skip("}")?;
         end.is_at_end().then_some(Self {
             results,
-            head: Position { epoch, seq },
+            position: Position { epoch, seq },
             store,
             entries,
         })

@@ -15,7 +15,7 @@ use crate::{InlineVec, ItemNumber, Quantity, limits};
 pub struct OrderLine {
     /// The book.
     pub item: ItemNumber,
-    /// The number of copies; 1 unless given.
+    /// The number of copies; by default 1.
     #[serde(default)]
     pub quantity: Quantity,
 }
@@ -25,10 +25,10 @@ pub struct OrderLine {
 pub struct OrderLines(InlineVec<OrderLine>);
 
 impl OrderLines {
-    /// Lines in any order.
+    /// Sorts and checks lines.
     ///
     /// # Errors
-    /// If there are none or too many, or if a book is there twice.
+    /// If there are no lines or too many, or if two have the same book.
     pub fn new(lines: impl IntoIterator<Item = OrderLine>) -> Result<Self, Error> {
         let mut lines: InlineVec<OrderLine> = lines.into_iter().collect();
         lines.sort_unstable();
@@ -39,7 +39,7 @@ impl OrderLines {
         Ok(Self(lines))
     }
 
-    /// One line.
+    /// A single line.
     pub fn one(item: ItemNumber, quantity: Quantity) -> Self {
         Self(InlineVec::from_buf([OrderLine { item, quantity }]))
     }
@@ -53,17 +53,17 @@ impl Deref for OrderLines {
     }
 }
 
-/// The body of `POST /buy`: `item` and `quantity` of an order of one line, or `lines`.
+/// The body of `POST /buy`: either `item` and `quantity` of an order of one line, or `lines`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BuyBody {
     /// The book; may be given as the query parameter `buyNum` instead.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub item: Option<ItemNumber>,
-    /// The number of copies; 1 unless given.
+    /// The number of copies; by default 1.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub quantity: Option<Quantity>,
-    /// The lines of an order of several books, 1…20, each of another book.
+    /// The lines of an order, 1…20, each with another book.
     #[schema(min_items = 1, max_items = 20)]
     #[serde(
         default,

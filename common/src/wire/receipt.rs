@@ -12,7 +12,7 @@ words! {
     pub enum OrderStatus("sold or refused") {
         /// Sold.
         Sold = "sold",
-        /// Nothing was sold, and nothing ever will be under this id.
+        /// Refused finally: nothing will ever be sold under this id.
         Refused = "refused",
     }
 }
@@ -25,11 +25,11 @@ pub struct Receipt {
     pub order: OrderId,
     /// The decision.
     pub status: OrderStatus,
-    /// Its lines by item number, at least one.
+    /// The lines by item number, at least one.
     pub lines: InlineVec<ReceiptLine>,
     /// The amount to pay: `"0.00"` for a refused order.
     pub total: Total,
-    /// The ledger entry of its last line.
+    /// The ledger entry of the last line.
     pub seq: Seq,
     /// The time of the decision.
     pub at: Timestamp,
@@ -40,7 +40,7 @@ pub struct Receipt {
 pub struct ReceiptLine {
     /// The book.
     pub item: ItemNumber,
-    /// The title under which it was sold; absent if the book is unknown.
+    /// The title at the time of the decision; absent if the book is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub title: Option<ArcStr>,
@@ -54,7 +54,7 @@ pub struct ReceiptLine {
     /// The stock after the decision; absent if the book is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<Stock>,
-    /// The ledger entry that is this line.
+    /// The ledger entry of the line.
     pub seq: Seq,
     /// The reason of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,7 +62,7 @@ pub struct ReceiptLine {
 }
 
 impl Receipt {
-    /// The receipt of the entries that decided an order; `None` if they are no order's.
+    /// The receipt of the entries that decided an order; `None` if they decided a shopkeeper's change.
     pub fn from_entries(entries: &[Entry]) -> Option<Self> {
         let last = entries.last()?;
         let status = match last.kind {
@@ -102,7 +102,7 @@ impl ReceiptLine {
     }
 }
 
-/// The decision on an order: with the fields of its only line, or `lines`.
+/// The decision on an order: either with the fields of its single line, or with `lines`.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = Receipt)]
 pub(super) struct ReceiptJson {
@@ -113,7 +113,7 @@ pub(super) struct ReceiptJson {
     /// The book of an order of one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) item: Option<ItemNumber>,
-    /// The title under which it was sold; absent if the book is unknown.
+    /// The title at the time of the decision; absent if the book is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(super) title: Option<ArcStr>,
@@ -123,7 +123,7 @@ pub(super) struct ReceiptJson {
     /// The cost of one copy; absent if the book is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cost: Option<Cost>,
-    /// The lines of an order of several, by item number.
+    /// The lines of an order of several lines, by item number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) lines: Option<Vec<ReceiptLine>>,
     /// The amount to pay: `"0.00"` for a refused order.
@@ -131,7 +131,7 @@ pub(super) struct ReceiptJson {
     /// The stock after the decision; absent if the book is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stock: Option<Stock>,
-    /// The ledger entry that is this order, or its last line.
+    /// The ledger entry of the order's last line.
     pub(super) seq: Seq,
     /// The time of the decision.
     pub(super) at: Timestamp,
@@ -188,7 +188,7 @@ impl TryFrom<ReceiptJson> for Receipt {
 
     fn try_from(json: ReceiptJson) -> Result<Self, &'static str> {
         let lines = match (json.lines, json.item, json.quantity) {
-            // One line has the short form, in which its total and seq are those of the order.
+            // A single line has the short form, in which total and seq of line and order are the same.
             (Some(lines), None, None) if lines.len() > 1 => lines.into(),
             (None, Some(item), Some(quantity)) => InlineVec::from_buf([ReceiptLine {
                 item,
@@ -213,12 +213,12 @@ impl TryFrom<ReceiptJson> for Receipt {
     }
 }
 
-/// A page of receipts, the oldest first.
+/// A page of receipts, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReceiptPage {
     /// The receipts.
     pub orders: Vec<Receipt>,
-    /// The cursor of the next page (`after`); absent at the end.
+    /// The cursor of the next page (its `after`); absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

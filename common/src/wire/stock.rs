@@ -1,4 +1,4 @@
-//! A shopkeeper's change of a stock.
+//! The change of a stock by a shopkeeper.
 
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema};

@@ -8,17 +8,17 @@ use crate::{Entry, Epoch, ItemNumber, Position, Seq, Stock, StoreId, Timestamp};
 /// The first event of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Hello {
-    /// The ledger's last entry.
+    /// The ledger's head.
     pub seq: Seq,
-    /// The store.
+    /// The ledger's store.
     pub store: StoreId,
-    /// How often the store's history was replaced; left out if never.
+    /// The number of times that the store's history was replaced; absent if 0.
     #[serde(default, skip_serializing_if = "Epoch::is_first")]
     pub epoch: Epoch,
 }
 
 impl Hello {
-    /// The ledger's last entry, and its history.
+    /// The ledger's head as a position.
     pub fn position(&self) -> Position {
         Position {
             epoch: self.epoch,
@@ -34,7 +34,7 @@ pub struct StockEvent {
     pub seq: Seq,
     /// The book.
     pub item: ItemNumber,
-    /// The stock after it.
+    /// The stock after the entry.
     pub stock: Stock,
     /// The copies added, summed if several entries were merged; 0 if something else about the book changed.
     pub change: i64,
@@ -42,40 +42,40 @@ pub struct StockEvent {
     pub at: Timestamp,
 }
 
-/// The data of the events of a front-end: of `hello`, `stock`, `resync` or `source`.
+/// The data of a front-end's events `hello`, `stock`, `resync` and `source`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum StockEvents {
-    /// Of `hello`.
+    /// The data of `hello`.
     Hello(Hello),
-    /// Of `stock`.
+    /// The data of `stock`.
     Stock(StockEvent),
-    /// Of `resync`.
+    /// The data of `resync`.
     Resync(Resync),
-    /// Of `source`.
+    /// The data of `source`.
     Source(UpstreamStatus),
 }
 
-/// The data of the events of a catalog: of `hello` or `entry`.
+/// The data of a catalog's events `hello` and `entry`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum LedgerEvents {
-    /// Of `hello`.
+    /// The data of `hello`.
     Hello(Hello),
-    /// Of `entry`.
+    /// The data of `entry`.
     Entry(Entry),
 }
 
-/// Events were left out: the reader must fetch again what it shows.
+/// Events were skipped: the reader must reload what it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Resync {
-    /// The ledger's last entry.
+    /// The ledger's head.
     pub seq: Seq,
 }
 
-/// Whether the front-end can reach its catalog.
+/// The state of the connection between front-end and catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UpstreamStatus {
-    /// Whether changes are received as they happen.
+    /// Whether the front-end is connected and receives changes.
     pub live: bool,
 }

@@ -31,39 +31,39 @@ impl Feed for &mut ScriptedFeed {
 
 /// A call that a follower received.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Told {
+enum Received {
     Connected { head: u64, after: u64 },
     Applied { first: u64, last: u64 },
     Disconnected,
 }
 
 #[derive(Default)]
-struct Recorder(Mutex<Vec<Told>>);
+struct Recorder(Mutex<Vec<Received>>);
 
 impl Recorder {
-    fn push(&self, told: Told) {
-        self.0.lock().unwrap().push(told);
+    fn push(&self, received: Received) {
+        self.0.lock().unwrap().push(received);
     }
 }
 
 impl Follower for Recorder {
     fn connected(&self, hello: &Hello, after: Position) {
         let (head, after) = (hello.seq.0, after.seq.0);
-        self.push(Told::Connected { head, after });
+        self.push(Received::Connected { head, after });
     }
 
     fn apply(&self, entries: &[Entry]) {
         let [first, last] = [entries.first(), entries.last()].map(|entry| entry.unwrap().seq.0);
-        self.push(Told::Applied { first, last });
+        self.push(Received::Applied { first, last });
     }
 
     fn disconnected(&self) {
-        self.push(Told::Disconnected);
+        self.push(Received::Disconnected);
     }
 }
 
 /// Follows a feed of these items; returns the calls of the follower and the number of requested reconnects.
-async fn follow(items: Vec<StreamItem<Entry>>, is_slow: bool) -> (Vec<Told>, usize) {
+async fn follow(items: Vec<StreamItem<Entry>>, is_slow: bool) -> (Vec<Received>, usize) {
     let mut feed = ScriptedFeed {
         items: items.into(),
         is_slow,
@@ -122,16 +122,19 @@ async fn an_order_is_handed_on_when_its_last_line_has_arrived_and_resumed_after_
         ]
     };
     let connection = [
-        Told::Connected { head: 4, after: 4 },
-        Told::Applied { first: 5, last: 5 },
+        Received::Connected { head: 4, after: 4 },
+        Received::Applied { first: 5, last: 5 },
     ];
-    let next = [Told::Disconnected, Told::Connected { head: 8, after: 5 }];
-    let together = [Told::Applied { first: 6, last: 8 }];
+    let next = [Received::Disconnected, Received::Connected { head: 8, after: 5 }];
+    let together = [Received::Applied { first: 6, last: 8 }];
     assert_eq!(
         follow(items(), false).await,
         ([&connection[..], &next, &together].concat(), 0)
     );
-    let apart = [Told::Applied { first: 6, last: 7 }, Told::Applied { first: 8, last: 8 }];
+    let apart = [
+        Received::Applied { first: 6, last: 7 },
+        Received::Applied { first: 8, last: 8 },
+    ];
     assert_eq!(
         follow(items(), true).await,
         ([&connection[..], &next, &apart].concat(), 0)
@@ -140,6 +143,9 @@ async fn an_order_is_handed_on_when_its_last_line_has_arrived_and_resumed_after_
 
 #[tokio::test(start_paused = true)]
 async fn a_ledger_that_ends_before_the_position_is_followed_over_a_new_connection() {
-    let (told, reconnects) = follow(vec![connected(2, 4)], false).await;
-    assert_eq!((told, reconnects), (vec![Told::Connected { head: 2, after: 2 }], 1));
+    let (received, reconnects) = follow(vec![connected(2, 4)], false).await;
+    assert_eq!(
+        (received, reconnects),
+        (vec![Received::Connected { head: 2, after: 2 }], 1)
+    );
 }

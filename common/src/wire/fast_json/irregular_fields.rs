@@ -8,7 +8,7 @@ use crate::book::Columns;
 use crate::wire::{OrderLine, OrderLines, RefusedLine};
 use crate::{Description, Entry, Epoch, GroupPosition, InlineVec, Seq};
 
-/// `line` and `lines`, both absent for a group of one.
+/// The fields `line` and `lines`, both absent for a group of one.
 impl Field for GroupPosition {
     fn write_field(&self, _: &str, json: &mut Vec<u8>) {
         if *self != Self::ONLY {
@@ -25,7 +25,7 @@ impl Field for GroupPosition {
     }
 }
 
-/// Absent if it is the first.
+/// A field that is absent for the first epoch.
 impl Field for Epoch {
     fn write_field(&self, name: &str, json: &mut Vec<u8>) {
         if !self.is_first() {
@@ -38,7 +38,7 @@ impl Field for Epoch {
     }
 }
 
-/// `item` and `quantity` of the only line, or `lines`.
+/// The fields `item` and `quantity` of a single line, or `lines`.
 impl Field for OrderLines {
     fn write_field(&self, name: &str, json: &mut Vec<u8>) {
         match **self {
@@ -58,7 +58,7 @@ impl Field for OrderLines {
     }
 }
 
-/// `entry`, or `entries` if there are several.
+/// The field `entry`, or `entries` of several entries.
 impl Field for InlineVec<Entry> {
     fn write_field(&self, name: &str, json: &mut Vec<u8>) {
         match &**self {
@@ -76,7 +76,7 @@ impl Field for InlineVec<Entry> {
     }
 }
 
-/// Absent if it is empty.
+/// A field that is absent for an empty list.
 impl Field for InlineVec<RefusedLine> {
     fn write_field(&self, name: &str, json: &mut Vec<u8>) {
         if !self.is_empty() {
@@ -98,11 +98,11 @@ fn write_list<T: FastJson>(name: &str, items: &[T], json: &mut Vec<u8>) {
     write_items(items, json);
 }
 
-/// `,"name":` for each column of a description.
+/// The text `,"name":` of each column of a description.
 static COLUMN_NAMES: LazyLock<Columns<String>> =
     LazyLock::new(|| Description::COLUMNS.map(|column| format!(",\"{column}\":")));
 
-/// A field for each column, all absent without a description.
+/// The fields of all columns, absent without a description.
 impl Field for Option<Box<Description>> {
     fn write_field(&self, _: &str, json: &mut Vec<u8>) {
         if let Some(description) = self {

@@ -1,8 +1,8 @@
-//! Reading JSON in the expected form; `None` for any other form.
+//! A parser of JSON in one layout. It returns `None` for any other layout.
 
 use std::borrow::Cow;
 
-/// The part of a text that is not read yet.
+/// The unread rest of a text.
 #[derive(Debug)]
 pub struct JsonReader<'a>(&'a str);
 
@@ -15,7 +15,7 @@ impl<'a> JsonReader<'a> {
         self.0.is_empty()
     }
 
-    /// Whether this is the next byte.
+    /// Whether `byte` is the next one.
     #[inline]
     pub(super) fn is_at(&self, byte: u8) -> bool {
         self.0.as_bytes().first() == Some(&byte)
@@ -25,14 +25,14 @@ impl<'a> JsonReader<'a> {
         self.0.len()
     }
 
-    /// Reads this text. Inlined, so that a constant text is compared in a few instructions.
+    /// Skips `expected`. Inlined, so that a constant text is compared in a few instructions.
     #[inline]
     pub(in crate::wire) fn skip(&mut self, expected: &str) -> Option<()> {
         self.0 = self.0.strip_prefix(expected)?;
         Some(())
     }
 
-    /// A string without escapes, without its quotes.
+    /// Reads a string without escapes; returns it without quotes.
     #[inline]
     pub(super) fn word(&mut self) -> Option<&'a str> {
         let inner = self.0.strip_prefix('"')?;
@@ -42,7 +42,7 @@ impl<'a> JsonReader<'a> {
         Some(word)
     }
 
-    /// A string that may have escapes.
+    /// Reads a string that may have escapes.
     pub(super) fn string(&mut self) -> Option<Cow<'a, str>> {
         let text: &'a str = self.0;
         let inner = text.strip_prefix('"')?.as_bytes();
@@ -60,7 +60,7 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// A whole number without leading zeros.
+    /// Reads a whole number without leading zeros.
     pub(super) fn number(&mut self) -> Option<u64> {
         let bytes = self.0.as_bytes();
         let (mut number, mut digits) = (0_u64, 0);
@@ -75,12 +75,12 @@ impl<'a> JsonReader<'a> {
         Some(number)
     }
 
-    /// A whole number with an optional sign.
+    /// Reads a whole number with an optional minus sign.
     pub(super) fn signed(&mut self) -> Option<i64> {
         let is_negative = self.skip("-").is_some();
         let magnitude = i64::try_from(self.number()?).ok()?;
         match (is_negative, magnitude) {
-            // `serde_json` reads `-0` as a floating-point number.
+            // `serde_json` parses `-0` as a floating-point number.
             (true, 0) => None,
             (true, magnitude) => Some(-magnitude),
             (false, magnitude) => Some(magnitude),

@@ -143,8 +143,8 @@ fn receipts() -> impl Strategy<Value = Receipt> {
     })
 }
 
-/// It is written as `serde_json` writes it, read back from that and from another form; and with one byte replaced the
-/// result is that of `serde_json`.
+/// Asserts that a value is serialized as by `serde_json`, and parsed from this and from another layout; and that with one
+/// byte replaced the result is that of `serde_json`.
 fn assert_agrees<T: FastJson + PartialEq + Debug>(value: &T, place: Index, byte: u8) {
     let json = value.to_json();
     let written = String::from_utf8(json.clone()).unwrap();
@@ -222,7 +222,7 @@ proptest! {
         let results = OrderResults { results, head, epoch: Epoch(epoch), store, entries };
         let lines = results.to_json_lines();
         let split = OrderResultLines::split(&lines).unwrap();
-        assert_eq!((split.head, split.store, &split.entries), (results.position(), results.store, &results.entries));
+        assert_eq!((split.position, split.store, &split.entries), (results.position(), results.store, &results.entries));
         let text = str::from_utf8(&lines).unwrap();
         assert_eq!(text.replace('\n', ""), serde_json::to_string(&results).unwrap());
     }
@@ -265,7 +265,7 @@ fn a_receipt_of_one_line_has_the_fields_of_the_line() {
         assert_eq!(String::from_utf8(receipt.to_json()).unwrap(), json);
         assert_eq!(serde_json::to_string(&receipt).unwrap(), json);
     }
-    // It would be written without the total and the seq of its line.
+    // Its short form would lack the total and the seq of the line.
     let long = format!(r#"{{"order":"{id}","status":"sold","lines":[{{{line}}}],"total":"50.00","seq":6,{at}}}"#);
     assert!(Receipt::from_json(long.as_bytes()).is_err());
     assert!(serde_json::from_str::<Receipt>(&long).is_err());

@@ -1,14 +1,14 @@
-//! The values of the fields.
+//! Fast JSON of single values and of lists.
 
 use super::{FastJson, JsonReader};
 use crate::money::Total;
 use crate::wire::{OrderStatus, Outcome};
 use crate::{ArcStr, Cost, Deadline, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, Stock, StoreId, Timestamp};
 
-/// How much longer than its first item another item of a list may be before the text is reallocated, in bytes.
+/// The reserved difference between the first item of a list and a longer one, in bytes.
 const ITEM_MARGIN_BYTES: usize = 32;
 
-/// Whole numbers: how to get the number of a value and the value of a number.
+/// Implements whole numbers, given the conversions to and from a number.
 macro_rules! numbers {
     ($($type:ty: |$value:ident| $number:expr, $from:expr;)*) => {$(
         impl FastJson for $type {
@@ -35,7 +35,7 @@ numbers! {
     Deadline: |deadline| deadline.as_millis(), |number| Some(Deadline::from_millis(number));
 }
 
-/// Strings without escapes: how a value appends its text. It is read with [`FromStr`](std::str::FromStr).
+/// Implements strings without escapes, given the code that appends the text. Parses with [`FromStr`](std::str::FromStr).
 macro_rules! words {
     ($($type:ty: |$value:ident, $text:ident| $write:expr;)*) => {$(
         impl FastJson for $type {
@@ -107,7 +107,7 @@ pub(super) fn write_items<T: FastJson>(items: &[T], json: &mut Vec<u8>) {
     if let Some((first, others)) = items.split_first() {
         let start = json.len();
         first.write_json(json);
-        // The others are about as long as the first one.
+        // The other items are about as long as the first one.
         json.reserve((json.len() - start + ITEM_MARGIN_BYTES) * others.len() + ITEM_MARGIN_BYTES);
         for item in others {
             json.push(b',');
@@ -136,7 +136,7 @@ impl<T: FastJson> FastJson for Vec<T> {
                 return Some(items);
             }
             if items.len() == 1 {
-                // The others are about as long as the first one.
+                // The other items are about as long as the first one.
                 let rest_bytes = json.remaining_bytes();
                 items.reserve(rest_bytes / (total_bytes - rest_bytes));
             }
