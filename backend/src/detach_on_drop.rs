@@ -1,4 +1,4 @@
-//! Work that goes on after its caller is gone.
+//! Work that continues after its caller is dropped.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 
-/// A future that goes on in a task of its own if it is dropped before it ends. While its caller waits it needs no task.
+/// A future that continues as a detached task if it is dropped before it ends. Without a drop it needs no task.
 pub(crate) struct DetachOnDrop<T: Send + 'static>(Option<BoxFuture<'static, T>>);
 
 impl<T: Send + 'static> DetachOnDrop<T> {
@@ -21,7 +21,7 @@ impl<T: Send + 'static> Future for DetachOnDrop<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        // Taken out while it is polled: work that panics does not go on.
+        // Taken out during the poll, so that work that panicked does not continue.
         let Some(mut work) = self.0.take() else {
             return Poll::Pending;
         };
@@ -35,7 +35,7 @@ impl<T: Send + 'static> Future for DetachOnDrop<T> {
 
 impl<T: Send + 'static> Drop for DetachOnDrop<T> {
     fn drop(&mut self) {
-        // Without a runtime the process is ending.
+        // No runtime: the process is ending.
         if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             runtime.spawn(work.map(drop));
         }

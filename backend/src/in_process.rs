@@ -1,5 +1,5 @@
-//! A service of the same process, called directly: a call passes the layers that one over HTTP passes (the limit on loops, a
-//! time limit, the service's metrics), without HTTP, JSON or a socket.
+//! The client of a service in the same process. A call has the limits and metrics of a call over HTTP (loop detection, timeout,
+//! the service's metrics), but needs no HTTP, JSON or socket.
 
 use std::fmt;
 use std::future::{Future, ready};
@@ -13,10 +13,9 @@ use futures::future::BoxFuture;
 
 use crate::http::Health;
 
-/// The client of a service in the same process.
 pub(crate) struct InProcess<S> {
     pub(crate) service: Arc<S>,
-    /// Where it listens for others.
+    /// The address at which the service listens.
     url: String,
     health: Arc<Health>,
 }
@@ -26,7 +25,7 @@ impl<S> InProcess<S> {
         Self { service, url, health }
     }
 
-    /// Makes a call, which fails after `limit`; without one the call itself ends in time. What the service has accepted is done
+    /// Makes a call with the timeout `limit`; without one the call must end by itself. The service completes an accepted job
     /// even if the call is dropped or fails.
     pub(crate) async fn call<T, E: Into<Problem>>(
         &self,

@@ -1,11 +1,11 @@
-//! What a client gets when the service behind this one has done a change, refuses or fails.
+//! The responses and problems that a service returns to its client after a call of the service behind it.
 
 use common::client::UpdateAnswer;
 use common::{Code, ItemNumber, OrderId, Problem, client};
 
 use crate::http::Response;
 
-/// The response to a shopkeeper's change: of one book that stays, that book.
+/// The response to a shopkeeper's change: the book, if one book was changed and still exists; otherwise all changed books.
 pub(crate) fn update_response(is_one: bool, answer: UpdateAnswer) -> Response {
     let UpdateAnswer {
         result,
@@ -26,29 +26,27 @@ pub(crate) fn update_response(is_one: bool, answer: UpdateAnswer) -> Response {
 pub(crate) fn client_problem(error: client::Error) -> Problem {
     match error {
         client::Error::Problem(problem) if concerns_client(problem.code) => *problem,
-        // The client of the service, or what watches over the neighbours, has logged the cause.
+        // The service's client, or the probes of the dependencies, logged the cause.
         _ => Problem::new(Code::Unavailable, "A service of the shop cannot be reached; try again."),
     }
 }
 
-/// There is no decision on an order, which may have been bought.
+/// The outcome of an order is unknown: it may have been sold.
 pub(crate) fn unknown_outcome(order: Option<OrderId>) -> Problem {
     let detail = "There was no decision in time. Send the same key again, or look the order up, to learn the outcome.";
     Problem::new(Code::DeadlineExceeded, detail).with_order(order)
 }
 
-/// No order was decided under that id.
 pub(crate) fn unknown_order(order: OrderId) -> Problem {
     Problem::new(Code::UnknownOrder, "No order is known under that id.").with_order(Some(order))
 }
 
-/// No book has that number.
 pub(crate) fn unknown_item(item: ItemNumber) -> Problem {
     Problem::new(Code::UnknownItem, format!("No book has the number {item}.")).with_item(item)
 }
 
-/// Whether a refusal is about the client's request. The others say that this service is not set up for the one behind it:
-/// a wrong address, another token, a host that is not allowed there.
+/// Whether a refusal concerns the client's request. The others mean that this service's settings do not fit the service behind
+/// it: a wrong address, another token, a forbidden host.
 fn concerns_client(code: Code) -> bool {
     match code {
         Code::InvalidRequest

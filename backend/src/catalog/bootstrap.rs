@@ -1,7 +1,8 @@
-//! Builds the catalog's state from its store: the books, the newest entries, and which orders are decided.
+//! Builds the catalog's state from its store: the books, the newest entries, and the index of the decided orders.
 //!
-//! Only the newest entries are read whole, from the first order among them on. For each million older ones the store keeps a snapshot of the filter of their
-//! orders; of a million whose snapshot is missing, or that is not complete yet, the ids of the orders are read.
+//! Only the newest entries are kept in memory, beginning with the first order among them. For each million older entries the
+//! store has a snapshot of the filter of their orders. If the snapshot is missing, or the million is incomplete, a start reads
+//! the ids of its orders.
 
 use std::ops::RangeInclusive;
 
@@ -23,13 +24,13 @@ pub(super) fn bootstrap(store: &dyn Store, loaded: StoreState) -> Result<State, 
     Ok(state)
 }
 
-/// Indexes the entries up to the head of `state`, whose texts they share.
+/// Indexes the entries up to the head of `state`. They share the texts of its books.
 fn index_decisions(store: &dyn Store, mut index: DecisionIndex, state: &State) -> Result<DecisionIndex, store::Error> {
     let head = state.head;
     while let Some(old) = index.next_old_entries(head) {
         index_old(store, &mut index, old)?;
     }
-    // Imported books decide no order. The last entry is kept in any case, because the next one must follow it.
+    // Entries of imported books before the first order are not kept. The last entry is always kept, to check the next one.
     let first = store
         .orders(index.last().next()..=head, 1)?
         .first()
@@ -41,7 +42,7 @@ fn index_decisions(store: &dyn Store, mut index: DecisionIndex, state: &State) -
         if page.is_empty() {
             break;
         }
-        // Another catalog may have appended since `load`; the ledger thread applies those entries to the books too.
+        // Entries that another catalog has appended since `load` are left to the ledger thread, which also applies them to books.
         for mut entry in page.into_iter().take_while(|entry| entry.seq <= head) {
             state.share_texts(&mut entry);
             index.push(entry);
@@ -50,7 +51,7 @@ fn index_decisions(store: &dyn Store, mut index: DecisionIndex, state: &State) -
     Ok(index)
 }
 
-/// Indexes entries that are not kept whole: from their snapshot, or else from the ledger.
+/// Indexes the orders of old entries: from their snapshot, or else from the ledger.
 fn index_old(store: &dyn Store, index: &mut DecisionIndex, old: OldEntries) -> Result<(), store::Error> {
     let OldEntries { snapshot, range } = old;
     if let Some(name) = snapshot {
@@ -74,12 +75,12 @@ fn index_old(store: &dyn Store, index: &mut DecisionIndex, old: OldEntries) -> R
     Ok(())
 }
 
-/// The next entries after one; at most a page.
+/// At most [`PAGE_ENTRIES`] entries after `after`, extended to a whole group.
 pub(super) fn next_page(store: &dyn Store, after: Seq) -> Result<Vec<Entry>, store::Error> {
     store.read(after, PAGE_ENTRIES)
 }
 
-/// The entries that decided an order whose first line is in one of the ranges.
+/// The entries that decided an order, if its first line is in one of the ranges.
 pub(super) fn find(
     store: &dyn Store,
     order: OrderId,
@@ -87,7 +88,7 @@ pub(super) fn find(
 ) -> Result<InlineVec<Entry>, store::Error> {
     for range in ranges {
         let found = store.find(order, range.clone())?;
-        // Another catalog's entry beyond the range is not confirmed yet.
+        // An entry of another catalog beyond the range is not confirmed yet.
         if found.first().is_some_and(|first| range.contains(&first.seq)) {
             return Ok(found.into());
         }
@@ -95,7 +96,7 @@ pub(super) fn find(
     Ok(InlineVec::new())
 }
 
-/// Saves the filters that are complete. A failure only makes the next start take longer.
+/// Saves the filters of complete blocks. After a failure, only the next start takes longer.
 pub(super) fn save_filters(store: &dyn Store, snapshots: Vec<FilterSnapshot>) {
     for FilterSnapshot { name, last, content } in snapshots {
         let saved = fingerprint(store, last).and_then(|mut snapshot| {
@@ -108,8 +109,8 @@ pub(super) fn save_filters(store: &dyn Store, snapshots: Vec<FilterSnapshot>) {
     }
 }
 
-/// Rejects a snapshot of another history, as a store that was restored from a backup may hold: a snapshot begins with the
-/// fingerprint of its last entry.
+/// Restores a filter from a snapshot. Returns `false` for a snapshot of another history, for example in a store that was
+/// restored from a backup: a snapshot begins with the fingerprint of its last entry.
 fn restore_filter(
     store: &dyn Store,
     index: &mut DecisionIndex,
@@ -121,7 +122,7 @@ fn restore_filter(
     Ok(content.is_some_and(|content| index.restore_filter(range, content)))
 }
 
-/// Tells an entry from any other with the same number.
+/// Distinguishes an entry from any other entry with the same number.
 fn fingerprint(store: &dyn Store, seq: Seq) -> Result<Vec<u8>, store::Error> {
     let before = Seq(seq.0.saturating_sub(1));
     let entry = store.read(before, 1)?.into_iter().next();
@@ -137,7 +138,7 @@ mod tests {
     use crate::store::conformance::ReferenceShop;
     use crate::store::{EditPolicy, csv};
 
-    /// A store with many entries, and the index of a catalog that ran all the time.
+    /// A store with many entries, and the index of a catalog that applied them all.
     fn sold(store: &dyn Store, count: usize) -> (ReferenceShop, DecisionIndex) {
         let mut shop = ReferenceShop::filled(store);
         shop.sell_through(store, count);
@@ -186,7 +187,7 @@ mod tests {
         let mut restored_index = index_of(&store);
         assert_finds_all(&store, &restored_index, &shop);
         assert_eq!(snapshots_used(&mut restored_index), 4);
-        // One that is lost costs reading its own entries.
+        // Without a snapshot, only the entries of its block are read.
         store.put_blob("orders-1", b"").unwrap();
         let mut restored_index = index_of(&store);
         assert_finds_all(&store, &restored_index, &shop);
@@ -238,7 +239,6 @@ mod tests {
         let mut state = bootstrap(&store, loaded).unwrap();
         assert_eq!(state.head, head);
         assert_eq!(state.decisions.entries_after(head, 10), Some(Vec::new()));
-        // Applied once, it is there once.
         let sold = shop.entries.last().unwrap();
         state.apply(vec![sold.clone()]);
         assert_eq!(state.decisions.entries_after(head, 10), Some(vec![sold.clone()]));

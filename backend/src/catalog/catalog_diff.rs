@@ -11,17 +11,17 @@ use crate::store::catalog_file::CatalogRow;
 /// The entries of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatalogDiff {
-    /// `withdrawn` for each book that leaves, `set` for each one that is new or differs in any column.
+    /// A `withdrawn` for each removed book, and a `set` for each book that is new or differs in any column.
     pub entries: Vec<Entry>,
-    /// The number of books that only the store has and that stay.
+    /// Number of books that only the store has and that are kept.
     pub kept: usize,
-    /// The number of books after the entries.
+    /// Number of books after the entries.
     pub books: usize,
 }
 
 impl CatalogDiff {
-    /// Compares the books as they are after the entry `head` with the rows of a file. A book that the file lacks stays, or
-    /// is withdrawn if `withdraws`.
+    /// Compares the books after the entry `head` with the rows of a file. A book that the file lacks is kept, or withdrawn if
+    /// `withdraws`.
     pub fn between(head: Seq, before: &[Book], rows: Vec<CatalogRow>, withdraws: bool, at: Timestamp) -> Self {
         let mut diff = Self {
             entries: Vec::new(),
@@ -40,7 +40,6 @@ impl CatalogDiff {
         for row in rows {
             let before = shared.get(&row.item).copied();
             let book = row.into_book(before.map_or(Seq::ZERO, |before| before.seq));
-            // Text is stored in NFC.
             let book = book.map_texts(normalize_name);
             if before != Some(&book) {
                 diff.entries.push(set(before, book, at));
@@ -55,7 +54,7 @@ impl CatalogDiff {
     }
 }
 
-/// A change of more than the stock carries the whole description.
+/// A `set` entry; it has the whole description if it changes more than the stock.
 fn set(before: Option<&Book>, book: Book, at: Timestamp) -> Entry {
     let is_described = before.is_some_and(|before| {
         let (stock, seq) = (before.stock, before.seq);

@@ -1,7 +1,8 @@
-//! The newest entries and the decided orders, in 4 MB of memory for each million beyond the newest.
+//! The newest entries and the decided orders, in 4 MB of memory for each million older entries.
 //!
-//! The newest million entries are kept whole. The orders of older ones are in a filter for each million: it has no false
-//! negatives, and after a positive the store is asked about that million. An order belongs to the million of its first line.
+//! The newest million entries are kept in memory. Older ones are in blocks of a million, each with a filter of its orders. The
+//! filter has no false negatives; after a positive the store is searched in that block. An order belongs to the block of its
+//! first line.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -13,14 +14,14 @@ use hashbrown::hash_table::Entry as Slot;
 
 use super::filter::Filter;
 
-/// What memory knows of an order.
+/// The result of looking up an order in memory.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// These entries decided it, one for each line.
     Found(InlineVec<Entry>),
-    /// It is not decided.
+    /// The order is not decided.
     Absent,
-    /// Old entries may have decided it: ask the store for these ranges.
+    /// Old entries may have decided it: search the store in these ranges.
     MaybeIn(Vec<RangeInclusive<Seq>>),
 }
 
@@ -29,21 +30,21 @@ pub enum Lookup {
 pub struct DecisionIndex {
     capacity: Capacity,
     entries: VecDeque<Entry>,
-    /// The first lines of the orders in `entries`. An order's id is in its entry alone, which halves the memory.
+    /// The first lines of the orders in `entries`. The ids of the orders are only in the entries, which halves the memory.
     by_order: HashTable<ShortSeq>,
     hasher: RandomState,
     blocks: Vec<Block>,
 }
 
-/// The lower half of a `seq`, which tells entries in memory from each other.
+/// The lower half of a `seq`, which is unique among the entries in memory.
 type ShortSeq = u32;
 
 /// The sizes of an index; tests use small ones.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Capacity {
-    /// The most entries kept whole, apart from the lines that complete a group.
+    /// Maximum number of entries in memory, apart from the lines that complete a group.
     pub(super) entries_max: usize,
-    /// Entries for each filter. Blocks begin at multiples of it, so that a filter depends on the ledger alone.
+    /// Number of entries of a block. Blocks end at its multiples, so that a filter depends only on the ledger.
     pub(super) block_len: u64,
 }
 
@@ -62,29 +63,29 @@ impl Default for DecisionIndex {
     }
 }
 
-/// The orders of a million entries that are no longer kept whole.
+/// A million entries that are no longer in memory.
 #[derive(Debug)]
 struct Block {
-    /// From the block's first entry to the last one that was added.
+    /// From the block's first entry to its last one so far.
     range: RangeInclusive<Seq>,
     orders: Filter,
     is_saved: bool,
 }
 
-/// Entries that a start need not keep whole: those of a block, or the last ones of them.
+/// Entries of one block that a start does not keep in memory: the whole block, or the rest of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct OldEntries {
-    /// The name of the blob with the filter of the block's orders, if all of it is old.
+    /// The name of the blob with the block's filter; `None` if newer entries of the block are kept in memory.
     pub(super) snapshot: Option<String>,
     pub(super) range: RangeInclusive<Seq>,
 }
 
-/// The filter of a complete block, to be saved with the store so that the next start need not read the block.
+/// The filter of a complete block. It is saved in the store, so that the next start does not read the block.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FilterSnapshot {
     /// The name of the blob in the store.
     pub name: String,
-    /// The block's last entry; a ledger with another entry there has another history.
+    /// The block's last entry, which identifies the history.
     pub last: Seq,
     /// The filter's bytes.
     pub content: Vec<u8>,
@@ -101,7 +102,7 @@ impl DecisionIndex {
         }
     }
 
-    /// Continues with the entry `first`: those before it have no orders and are not kept.
+    /// Makes `first` the next entry. The entries before it, which have no orders, are not kept.
     pub(super) fn skip_to(&mut self, first: Seq) {
         let mut skipped = self.last().next();
         while skipped < first {
@@ -110,7 +111,7 @@ impl DecisionIndex {
         }
     }
 
-    /// Makes room for the entries that follow up to `head`.
+    /// Allocates memory for the next entries up to `head`.
     pub(super) fn reserve_until(&mut self, head: Seq) {
         let entries = usize::try_from(head.distance_from(self.last())).unwrap_or(usize::MAX);
         let entries = entries.min(self.capacity.entries_max);
@@ -143,8 +144,8 @@ impl DecisionIndex {
         }
     }
 
-    /// At most `limit` entries after `after`, and those that complete the last group; `None` if the first of them is no
-    /// longer kept.
+    /// At most `limit` entries after `after`, and those that complete the last group; `None` if the first of them is no longer
+    /// in memory.
     pub fn entries_after(&self, after: Seq, limit: usize) -> Option<Vec<Entry>> {
         let Some(first) = self.entries.front() else {
             return Some(Vec::new());
@@ -187,7 +188,7 @@ impl DecisionIndex {
         }
     }
 
-    /// The filters that became complete since the last call.
+    /// The filters of the blocks that became complete since the last call.
     pub fn take_filter_snapshots(&mut self) -> Vec<FilterSnapshot> {
         let block_len = self.capacity.block_len;
         let complete = self
@@ -206,7 +207,7 @@ impl DecisionIndex {
             .collect()
     }
 
-    /// The next entries that a start with a ledger up to `head` need not keep whole; `None` if the rest are the newest.
+    /// The next entries that a start with a ledger up to `head` does not keep in memory; `None` if it keeps all others.
     pub(super) fn next_old_entries(&self, head: Seq) -> Option<OldEntries> {
         let Capacity { entries_max, block_len } = self.capacity;
         let first = self.last().next();
@@ -232,7 +233,7 @@ impl DecisionIndex {
         true
     }
 
-    /// Adds old entries by the orders whose first lines are among them, and returns where those are added.
+    /// Adds a block for these entries; returns its empty filter, to which the caller adds their orders. Never `None`.
     pub(super) fn begin_block(&mut self, range: RangeInclusive<Seq>) -> Option<&mut Filter> {
         self.blocks.push(Block {
             range,
@@ -257,7 +258,7 @@ impl DecisionIndex {
         Some(self.entries.iter().skip(idx).take(count.into()).cloned().collect())
     }
 
-    /// Moves the order of the oldest entries into a filter.
+    /// Removes the oldest group from memory and adds its order to a filter.
     fn evict_oldest_group(&mut self) {
         while let Some(oldest) = self.entries.front() {
             let (seq, line, order) = (oldest.seq, oldest.line, oldest.order);
@@ -269,7 +270,7 @@ impl DecisionIndex {
         }
     }
 
-    /// Adds an entry to the last block, with the order whose first line it is.
+    /// Adds an entry to the last block. `order` is the order whose first line it is.
     fn evict(&mut self, seq: Seq, order: Option<OrderId>) {
         let block_len = self.capacity.block_len;
         if self.blocks.last().is_none_or(|block| block.is_complete(block_len)) {
@@ -302,7 +303,7 @@ fn short(seq: Seq) -> ShortSeq {
     seq.0 as ShortSeq
 }
 
-/// The position of an entry among those in memory, which are far fewer than short numbers.
+/// The index of an entry in `entries`. Wraps correctly, because fewer than 2^32 entries are in memory.
 fn position(entries: &VecDeque<Entry>, seq: ShortSeq) -> Option<usize> {
     Some(seq.wrapping_sub(short(entries.front()?.seq)) as usize)
 }

@@ -4,19 +4,19 @@ use common::{Code, Problem};
 
 use crate::store;
 
-/// Why a request failed. A failed write changed nothing; where that is not known, there is no answer at all.
+/// Why a request failed. A failed write changed nothing: without that certainty the request gets no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing was changed; a retry may succeed.
     #[error("{0}")]
     Busy(&'static str),
-    /// Nothing was changed: the store does not serve now, for the reason given.
+    /// Nothing was changed: the store does not serve now. The text says why.
     #[error("{0}")]
     Unavailable(String),
-    /// Nothing was changed: the store has no room left.
+    /// Nothing was changed: the disk is full.
     #[error("The store has no room left; nothing was changed.")]
     Full,
-    /// The cursor of a page is none that this catalog gave.
+    /// The cursor of a page has the wrong form.
     #[error("after: expected the `next` of the page before.")]
     InvalidCursor,
     /// The store could not be read.
@@ -25,9 +25,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// Other catalogs won every attempt to append.
+    /// Other catalogs appended first in every attempt.
     pub(super) const CONTENDED: Self = Self::Busy("Other catalogs keep changing the ledger; try again.");
-    /// The process lacks something that it may have later, such as a file descriptor.
+    /// A temporary lack of a resource of the process, such as a file descriptor.
     pub(super) const UNAVAILABLE: Self = Self::Busy("The store is not available; nothing was changed; try again.");
     /// The queue of the ledger thread is full.
     pub(super) const QUEUE_FULL: Self = Self::Busy("Too many changes are waiting; try again.");

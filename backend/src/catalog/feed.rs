@@ -13,17 +13,17 @@ use super::service::CatalogService;
 use super::state::LedgerEnd;
 use crate::http::{Frame, FrameStream, write_event_with};
 
-/// A subscriber's position.
+/// A reader of the feed and its position.
 struct Reader {
     catalog: Arc<CatalogService>,
     end: watch::Receiver<LedgerEnd>,
-    /// The store that the `hello` named; the feed ends when the history becomes another one.
+    /// The store in the `hello`; the feed ends when the history is replaced.
     store: StoreId,
     position: Position,
 }
 
-/// A stream of a `hello` and the entries after `after`; by default, those that become durable from now on, and also for a
-/// position beyond the head or in another history, which the client can see in the `hello`.
+/// A stream of a `hello` and the entries after `after`. It begins at the head without `after`, or if `after` is beyond the head
+/// or in another history; the client detects that by the `hello`.
 pub(super) fn open(
     catalog: &Arc<CatalogService>,
     after: Option<Position>,
@@ -53,7 +53,7 @@ pub(super) fn open(
 impl Reader {
     async fn next(&mut self) -> Option<Frame> {
         let (store, position) = (self.store, self.position);
-        // Fails when the ledger thread has ended; no entry follows then.
+        // Fails after the end of the ledger thread: no entry follows.
         let end = self.end.wait_for(|end| end.head > position || end.store != store);
         end.await.ok()?;
         let page = self.catalog.ledger_page(position.seq, limits::LEDGER_PAGE_MAX).await;
@@ -72,7 +72,7 @@ impl Reader {
     fn write(&mut self, entries: &[Entry]) -> Frame {
         let mut frame = Vec::with_capacity(entries.len().saturating_mul(256));
         for entry in entries {
-            // A reader resumes after a whole group, so only its end has an id.
+            // A reader resumes after a whole group, so only the last entry of a group has an id.
             let position = self.position.at(entry.seq);
             let id = entry.line.is_last().then_some(position);
             write_event_with(&mut frame, "entry", id, |frame| entry.write_json(frame));

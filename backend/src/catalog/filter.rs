@@ -1,4 +1,4 @@
-//! A compact set of orders without false negatives: an order that was added is always found, and few others are.
+//! A compact set of orders: an added order is always found, and false positives are rare.
 
 use common::OrderId;
 

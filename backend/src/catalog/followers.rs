@@ -1,5 +1,5 @@
-//! The readers in this process that follow the ledger: they get the entries themselves, on the ledger thread, before the
-//! jobs that appended them are answered.
+//! The followers: readers of the ledger in this process. The ledger thread calls them with the entries before it answers the
+//! jobs that appended them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -10,8 +10,8 @@ use common::{Entry, Seq, limits};
 
 use super::state::State;
 
-/// The followers of one catalog. Their lock is held while the state changes, so that a new follower misses nothing and gets
-/// nothing twice.
+/// The followers of one catalog. Their lock is held while the state changes, so that a new follower gets every entry exactly
+/// once.
 #[derive(Default)]
 pub(super) struct Followers(Mutex<List>);
 
@@ -29,12 +29,12 @@ impl fmt::Debug for Followers {
 }
 
 impl Followers {
-    /// Adds a follower, which gets the newest entries first.
+    /// Adds a follower and hands it the newest entries.
     pub(super) fn add(&self, follower: Arc<dyn Follower>, state: &RwLock<State>) {
         let mut list = self.lock();
         {
             let state = state.read().unwrap_or_else(PoisonError::into_inner);
-            // As many as its subscribers may lag behind.
+            // Its subscribers may lag behind by this many entries.
             let oldest = Seq(state.head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
             connect(&*follower, &state, oldest);
         }
@@ -44,7 +44,7 @@ impl Followers {
         }
     }
 
-    /// Hands out the next entries and then applies them to the state.
+    /// Hands the next entries to the followers, and then applies them to the state.
     pub(super) fn apply(&self, entries: Vec<Entry>, state: &RwLock<State>) {
         let list = self.lock();
         list.followers.iter().for_each(|follower| follower.apply(&entries));
@@ -55,7 +55,7 @@ impl Followers {
     pub(super) fn replace(&self, new: State, state: &RwLock<State>) {
         let list = self.lock();
         let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
-        // The entries of another history are not news.
+        // After another history, the followers read everything again.
         let known = match state.store == new.store {
             true => state.head.min(new.head),
             false => new.head,
@@ -66,7 +66,7 @@ impl Followers {
         *state = new;
     }
 
-    /// No entry follows.
+    /// Disconnects all followers, and every follower that is added later.
     pub(super) fn disconnect(&self) {
         let mut list = self.lock();
         list.is_closed = true;
@@ -87,7 +87,7 @@ fn connect(follower: &dyn Follower, state: &State, oldest: Seq) {
         epoch: head.epoch,
     };
     let newest = state.decisions.entries_after(oldest, usize::MAX);
-    // A page begins with a whole group only after the end of one.
+    // The page may begin within a group; skip to the first whole one.
     let newest = newest.unwrap_or_default();
     let start = newest.iter().position(|entry| entry.line.is_first());
     let newest = start.and_then(|start| newest.get(start..)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The catalog as the services of the same process call it.
+//! The client of a catalog in the same process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use super::CatalogService;
 use crate::in_process::InProcess;
 
-/// The limit on a read.
+/// Timeout of a read.
 const READ: Duration = limits::HTTP_READ_TIMEOUT;
 
 impl Catalog for InProcess<CatalogService> {

@@ -1,4 +1,4 @@
-//! The first entries of a fresh store: a `set` for each book.
+//! Fills a fresh store with the entries of its first books: a `set` for each.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::catalog_diff::CatalogDiff;
 use crate::store::catalog_file::{self, CatalogRow};
 use crate::store::{self, Store, StoreState};
 
-/// Where the first books of a fresh store come from.
+/// The source of the first books of a fresh store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum InitialCatalog {
     /// The four books that are compiled in.
@@ -17,7 +17,7 @@ pub enum InitialCatalog {
     BuiltIn,
     /// A catalog file.
     File {
-        /// Where it is.
+        /// The path of the file.
         path: PathBuf,
         /// Whether it may have no books.
         allow_empty: bool,
@@ -37,8 +37,8 @@ impl InitialCatalog {
     }
 }
 
-/// Loads the store, after seeding it if it is fresh. A catalog file that lies in a fresh store is used unless another file is
-/// named.
+/// Loads the store; fills it first if it is fresh. Without a file in `initial`, a catalog file in the folder of the store takes
+/// precedence over the built-in books.
 pub(super) fn load_or_seed(store: &dyn Store, initial: &InitialCatalog) -> Result<StoreState, store::Error> {
     let loaded = store.load()?;
     if loaded.head > Seq::ZERO || !loaded.books.is_empty() {

@@ -1,5 +1,5 @@
-//! The jobs of the ledger thread. Each kind carries the sender of its own kind of reply, so that a sale can only be
-//! answered with decisions and a change only with books.
+//! The jobs of the ledger thread. Each kind of job has a sender for its own type of reply: decisions for sales, books for a
+//! change.
 
 use common::client::current_traceparent;
 use common::reply;
@@ -17,16 +17,15 @@ use super::state::State;
 /// The decision on a shopkeeper's change.
 #[derive(Debug)]
 pub(super) struct UpdateDecision {
-    /// The verdict.
     pub(super) verdict: Verdict,
-    /// The books right after the change; `None` if it was not done, or changed only the stock of a book that was withdrawn
-    /// since.
+    /// The books right after the change. `None` if it was not done, or if it changed only the stock of a book that was
+    /// withdrawn since.
     pub(super) changed: Option<ChangedBooks>,
     /// The head of the ledger.
     pub(super) head: Position,
 }
 
-/// Where the reply to a job goes. Dropped unsent if the outcome is unknown.
+/// The sender of the reply to a job. Dropped without a reply if the outcome is unknown.
 pub(super) type Reply<T> = reply::Reply<Result<T, Error>>;
 
 /// A request to the ledger thread.
@@ -34,17 +33,18 @@ pub(super) type Reply<T> = reply::Reply<Result<T, Error>>;
 pub(super) enum Job {
     Sell(Pending<Vec<Sale>, InlineVec<Verdict>, Decisions>),
     UpdateBooks(Pending<CatalogUpdate, Option<Verdict>, UpdateDecision>),
-    /// Makes sure that every entry that was durable before is known to this catalog.
+    /// Makes this catalog apply every entry that was durable before. The empty append of its batch confirms the head; after a
+    /// conflict, the thread reads the missing entries.
     ConfirmHead(Reply<()>),
-    /// Ends the thread once the jobs before it are done; the sender is dropped after the last checkpoint.
+    /// Ends the thread after the jobs before it. The sender is dropped after the last checkpoint.
     Close(oneshot::Sender<()>),
 }
 
-/// A request, the verdict on it once it is decided, and where its reply goes.
+/// A request, its verdict, and the sender of its reply.
 #[derive(Debug)]
 pub(super) struct Pending<Q, V, A> {
     request: Q,
-    /// Replaced when the batch is decided again.
+    /// Set when the batch is decided, and replaced if it is decided again.
     verdict: V,
     reply: Reply<A>,
     /// The `traceparent` of the request, if spans are recorded.
@@ -63,7 +63,7 @@ impl<Q, V: Default, A> Pending<Q, V, A> {
 }
 
 impl Job {
-    /// Until when it may be decided, if it is about stock.
+    /// The latest deadline of its requests; `None` if it has none.
     pub(super) fn deadline(&self) -> Option<Deadline> {
         match self {
             Self::Sell(pending) => pending.request.iter().map(|sale| sale.deadline).max(),
@@ -72,8 +72,7 @@ impl Job {
         }
     }
 
-    /// The lines that it adds to a batch. A job that adds none counts too, so that the queue is bounded; the end of the thread
-    /// does not.
+    /// Number of lines that it adds to a batch. Counts at least 1, so that the queue is bounded; `Close` counts 0.
     pub(super) fn lines(&self) -> usize {
         match self {
             Self::Sell(pending) => pending
@@ -88,7 +87,7 @@ impl Job {
         }
     }
 
-    /// The `traceparent` of the request that handed it in, if spans are recorded.
+    /// The `traceparent` of its request, if spans are recorded.
     pub(super) fn trace(&self) -> Option<&HeaderValue> {
         match self {
             Self::Sell(pending) => pending.trace.as_ref(),
@@ -97,7 +96,7 @@ impl Job {
         }
     }
 
-    /// Counts the decisions on its orders.
+    /// Counts the verdicts on its orders.
     pub(super) fn tally(&self, tally: &mut Tally) {
         if let Self::Sell(pending) = self {
             pending.verdict.iter().for_each(|verdict| tally.count(verdict));
@@ -128,10 +127,10 @@ impl Job {
         Ok(())
     }
 
-    /// The answer to the job, from the state that contains its entries; `None` if it gets none.
+    /// The answer to the job, from the state after its batch; `None` for a job without an answer.
     pub(super) fn answer(self, state: &State) -> Option<Answer> {
         Some(match self {
-            Self::Sell(Pending { verdict, reply, .. }) if is_out_of_room(&verdict) => {
+            Self::Sell(Pending { verdict, reply, .. }) if are_all_disk_full(&verdict) => {
                 Answer::Sell(reply, Err(Error::Full))
             }
             Self::Sell(Pending {
@@ -170,7 +169,7 @@ impl Job {
         })
     }
 
-    /// Answers that the job failed and changed nothing.
+    /// Answers with the error; the job changed nothing.
     pub(super) fn reject(self, error: Error) {
         match self {
             Self::Sell(pending) => pending.reply.send(Err(error)),
@@ -181,7 +180,7 @@ impl Job {
     }
 }
 
-/// The answer to a job, on its way to the caller.
+/// A job's answer and its sender.
 pub(super) enum Answer {
     Sell(Reply<Decisions>, Result<Decisions, Error>),
     UpdateBooks(Reply<UpdateDecision>, UpdateDecision),
@@ -206,7 +205,7 @@ impl reply::ReadyReply for Answer {
     }
 }
 
-/// Decides jobs together, at one moment; the entries are to be appended.
+/// Decides jobs as one batch; returns the entries to append.
 pub(super) fn decide<D: DurableState>(
     jobs: &mut [Job],
     mut batch: DecisionBatch<'_, D>,
@@ -217,8 +216,8 @@ pub(super) fn decide<D: DurableState>(
     Ok(batch.into_entries())
 }
 
-/// Whether the lack of room has left all sales of a job undecided.
-fn is_out_of_room(verdicts: &[Verdict]) -> bool {
+/// Whether the full disk left all sales of a job undecided.
+fn are_all_disk_full(verdicts: &[Verdict]) -> bool {
     !verdicts.is_empty() && verdicts.iter().all(|verdict| *verdict == Verdict::DiskFull)
 }
 
@@ -241,7 +240,7 @@ fn decision(sale: &Sale, verdict: Verdict) -> Decision {
         Verdict::KeyReused => decision.outcome = Outcome::KeyReused,
         Verdict::TooManyRefusals => decision.outcome = Outcome::TooManyRefusals,
         Verdict::DiskFull => decision.outcome = Outcome::StorageFull,
-        // The last two are verdicts on changes: a sale has no precondition, and cannot raise a stock.
+        // A sale never gets the last two: they are verdicts on changes.
         Verdict::Expired | Verdict::PreconditionFailed | Verdict::OutOfRange => decision.outcome = Outcome::Expired,
     }
     #[cfg(feature = "fault-injection")]
@@ -249,8 +248,8 @@ fn decision(sale: &Sale, verdict: Verdict) -> Decision {
     decision
 }
 
-/// The books right after the entries of a change, so that a replay gets the same answer; `None` if it was refused, or if the
-/// entries do not describe a book that is not there any more.
+/// The books right after the entries of a change, so that a resent request gets the same answer. `None` if the change was
+/// refused, or if an entry changed only the stock of a book that was withdrawn since.
 fn books_after(state: &State, entries: &[Entry]) -> Option<ChangedBooks> {
     let seq = entries.last().filter(|last| last.kind.changes_book())?.seq;
     let (mut books, mut withdrawn) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! What a catalog measures. The ledger thread records once a batch.
+//! The metrics of a catalog. The ledger thread records once per batch.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -47,7 +47,7 @@ impl RefusalReason {
         }
     }
 
-    /// Why the order with these lines was refused: the first line that is a reason of its own.
+    /// The reason of an order whose lines have these reasons: the first one other than `WithOthers`.
     fn of_lines(reasons: impl Iterator<Item = Reason>) -> Self {
         let mut own = reasons.filter(|reason| *reason != Reason::WithOthers);
         match own.next() {
@@ -57,7 +57,7 @@ impl RefusalReason {
     }
 }
 
-/// How the orders of one batch were decided.
+/// The decisions on the orders of one batch.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     sold: u64,
@@ -79,6 +79,7 @@ impl Tally {
             Verdict::KeyReused => self.refuse(RefusalReason::KeyReused, 1),
             Verdict::TooManyRefusals => self.refuse(RefusalReason::TooManyRefusals, 1),
             Verdict::DiskFull => self.refuse(RefusalReason::StorageFull, 1),
+            // A sale never gets the last two: they are verdicts on changes.
             Verdict::Expired | Verdict::PreconditionFailed | Verdict::OutOfRange => {
                 self.refuse(RefusalReason::Expired, 1);
             }
@@ -107,7 +108,7 @@ impl Tally {
     }
 }
 
-/// What one catalog measures.
+/// The metrics of one catalog.
 #[derive(Debug)]
 pub(super) struct CatalogMetrics {
     sales: Counter,
@@ -117,12 +118,12 @@ pub(super) struct CatalogMetrics {
     refusals: [Counter; RefusalReason::ALL.len()],
     pub(super) conflicts: Counter,
     pub(super) appends: Histogram,
-    /// Of the queue of the ledger thread.
+    /// The batches of the ledger thread.
     pub(super) batches: BatchMetrics,
-    /// 0 until it is known.
+    /// 0 if unknown.
     ledger_bytes: AtomicU64,
     checkpoint: AtomicU64,
-    /// Unix time in nanoseconds; 0 until this process has written one.
+    /// Unix time in nanoseconds; 0 until this process has written a checkpoint.
     checkpoint_at_ns: AtomicU64,
 }
 
@@ -157,12 +158,12 @@ impl CatalogMetrics {
         changed.for_each(|(counter, count)| counter.add(count));
     }
 
-    /// Notes the entry of the newest checkpoint, as it was found at a start.
+    /// Records the entry of the newest checkpoint of a loaded store.
     pub(super) fn set_checkpoint(&self, at: Seq) {
         self.checkpoint.store(at.0, Ordering::Relaxed);
     }
 
-    /// Notes a checkpoint that was written now.
+    /// Records a checkpoint that was just written.
     pub(super) fn record_checkpoint(&self, at: Seq) {
         self.set_checkpoint(at);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
@@ -170,7 +171,7 @@ impl CatalogMetrics {
         self.checkpoint_at_ns.store(now_ns, Ordering::Relaxed);
     }
 
-    /// Asks the store how large the ledger is. An error leaves the last size.
+    /// Reads the size of the ledger from the store. An error keeps the last size.
     pub(super) fn measure_ledger(&self, store: &dyn Store) {
         if let Ok(Some(bytes)) = store.ledger_bytes() {
             self.ledger_bytes.store(bytes, Ordering::Relaxed);
@@ -196,7 +197,7 @@ impl CatalogMetrics {
     }
 }
 
-/// The labels of the store's states.
+/// The values of the label `state`.
 const STATES: [(&str, StoreHealth); 5] = [
     ("ok", StoreHealth::Ok),
     ("full", StoreHealth::Full),

@@ -1,8 +1,7 @@
 //! The catalog service: books, topics, search, stock, and the ledger, which is the only commit point of the bookstore.
 //!
-//! One thread writes (module `ledger_thread`): it decides a batch on durable state, appends it, publishes it to the readers and only
-//! then answers. A read waits for the store only where it asks for a confirmed state, an old entry, or an order that memory
-//! does not hold.
+//! Only the ledger thread writes: it decides a batch on durable state, appends it, publishes it to the readers, and then
+//! answers. A read waits for the store only if it requests a confirmed state, or an old entry or order that is not in memory.
 
 mod bootstrap;
 mod catalog_diff;

@@ -1,4 +1,4 @@
-//! The queue of jobs for the ledger thread, bounded by their lines: a job is one purchase or a batch of a thousand.
+//! The queue of jobs for the ledger thread, bounded by their lines: a job has one line or a thousand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,32 +13,32 @@ use super::error::Error;
 use super::job::Job;
 use super::metrics::CatalogMetrics;
 
-/// The lines of the jobs that may wait. While fewer wait, one more job is accepted.
+/// Limit on the lines of the queued jobs. While it is not reached, the queue accepts one more job of any size.
 const QUEUE_LINES_MAX: usize = 65_536;
-/// The lines of the jobs that share one append. While there are fewer, one more job is added.
+/// Limit on the lines of a batch. While it is not reached, the batch accepts one more job of any size.
 const APPEND_LINES_MAX: usize = 8 * limits::BATCH_LINES_MAX;
 
-/// How often the thread lets others run before it takes a batch, after one of several jobs and while the batch grows. The first
-/// of many purchases wakes the thread, which would otherwise sync it alone before the others are read from their sockets; on
-/// an idle processor this takes no time.
+/// Calls of `yield_now` before a batch is closed, if the previous batch had several jobs and the last yield added some. The
+/// first of many concurrent purchases wakes the thread. Without a yield, its append would begin before the others are read
+/// from their sockets. On an idle processor a yield takes no time.
 const YIELDS_MAX: u32 = 4;
 
-/// The end that takes jobs.
+/// The sending half of the queue.
 #[derive(Debug, Clone)]
 pub(super) struct Queue {
     jobs: mpsc::UnboundedSender<Job>,
-    /// Of the jobs that wait.
+    /// Number of lines of the queued jobs.
     lines: Arc<AtomicUsize>,
     pace: BatchPace,
     clock: Arc<WaitClock>,
     metrics: Arc<CatalogMetrics>,
 }
 
-/// When the first job of those that wait was added.
+/// Since when the oldest queued job waits.
 #[derive(Debug)]
 struct WaitClock {
     origin: Instant,
-    /// After the origin.
+    /// Since `origin`.
     first_ns: AtomicU64,
 }
 
@@ -53,7 +53,7 @@ impl WaitClock {
     }
 }
 
-/// The thread's end.
+/// The receiving half of the queue.
 #[derive(Debug)]
 pub(super) struct Inbox {
     jobs: mpsc::UnboundedReceiver<Job>,
@@ -61,9 +61,9 @@ pub(super) struct Inbox {
     pace: BatchPace,
     clock: Arc<WaitClock>,
     metrics: Arc<CatalogMetrics>,
-    /// When the batch in hand was taken.
+    /// When the current batch was taken.
     taken: Option<Instant>,
-    /// Whether that batch had several jobs.
+    /// Whether the current batch has several jobs.
     is_busy: bool,
 }
 
@@ -94,7 +94,7 @@ impl Queue {
         (queue, inbox)
     }
 
-    /// Adds a job, unless it finds no room or would wait too long. The end of the thread is always added.
+    /// Adds a job, unless the queue is full or the expected wait is too long. `Close` is always added.
     pub(super) fn push(&self, job: Job) -> Result<(), Error> {
         let lines = job.lines();
         let waiting = self.lines.fetch_add(lines, Ordering::Relaxed);
@@ -115,14 +115,14 @@ impl Queue {
         pushed
     }
 
-    /// The lines of the jobs that wait.
+    /// Number of lines of the queued jobs.
     pub(super) fn lines(&self) -> usize {
         self.lines.load(Ordering::Relaxed)
     }
 }
 
 impl Inbox {
-    /// Waits for jobs and takes as many as may share one append; none after the queue was closed.
+    /// Waits for jobs and takes a batch; an empty one after the queue was closed.
     pub(super) fn take_batch(&mut self) -> Vec<Job> {
         if let Some(taken) = self.taken.take() {
             let took = taken.elapsed();
@@ -151,14 +151,14 @@ impl Inbox {
         }
         self.is_busy = batch.len() > 1;
         if self.lines.fetch_sub(lines, Ordering::Relaxed) > lines {
-            // The next batch has begun to wait.
+            // The jobs of the next batch are already queued.
             self.clock.start();
         }
         self.metrics.batches.record_taken(lines, first, taken);
         batch
     }
 
-    /// Takes a job if one waits.
+    /// Takes a job if one is queued.
     pub(super) fn try_take(&mut self) -> Option<Job> {
         let job = self.jobs.try_recv().ok()?;
         self.lines.fetch_sub(job.lines(), Ordering::Relaxed);

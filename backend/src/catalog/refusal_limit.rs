@@ -1,23 +1,23 @@
-//! The limit on recorded refusals: a flood of purchases with fresh keys must not fill the disk with them.
+//! The limit on recorded refusals, so that a flood of refused purchases with fresh keys does not fill the disk.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use common::limits;
 
-/// The time over which refusals are counted.
+/// The window in which refusals are counted.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Counts the refusals that were recorded within the last second, in entries.
+/// Counts the refusals that were recorded within the last [`WINDOW`], in entries.
 #[derive(Debug, Default)]
 pub(super) struct RefusalLimit {
-    /// When how many were recorded; at most one element for each of them.
+    /// The time and number of the refusals of each batch; at most one element for each refusal.
     recorded: VecDeque<(Instant, usize)>,
     total: usize,
 }
 
 impl RefusalLimit {
-    /// How many may be recorded at `now`, which never goes back.
+    /// Number of refusals that may be recorded at `now`, which must not decrease between calls.
     pub(super) fn remaining(&mut self, now: Instant) -> usize {
         while let Some(&(at, count)) = self.recorded.front()
             && now.saturating_duration_since(at) >= WINDOW
@@ -28,7 +28,7 @@ impl RefusalLimit {
         limits::RECORDED_REFUSALS_MAX.saturating_sub(self.total)
     }
 
-    /// Counts those that were recorded at `now`.
+    /// Counts the refusals that were recorded at `now`.
     pub(super) fn count(&mut self, now: Instant, recorded: usize) {
         if recorded > 0 {
             self.recorded.push_back((now, recorded));
@@ -45,7 +45,7 @@ mod tests {
     fn no_second_has_more_than_a_thousand() {
         let (mut limit, start) = (RefusalLimit::default(), Instant::now());
         let mut recorded = Vec::new();
-        // Every seven milliseconds as many as a whole batch may have.
+        // A batch of up to 300 refusals every seven milliseconds.
         for at in (0..10_000).step_by(7).map(|ms| start + Duration::from_millis(ms)) {
             let count = limit.remaining(at).min(300);
             limit.count(at, count);

@@ -1,7 +1,7 @@
 //! The books by number, topic and word, without their stocks.
 //!
-//! A clone of an index costs a few reference counts, and a change of one book copies only the blocks that it touches. So
-//! readers search their clone without a lock, however many books there are, while the writer goes on.
+//! A clone of an index increments a few reference counts, and a change of one book copies only the affected blocks. So readers
+//! search a clone without a lock while the ledger thread changes the index.
 
 mod blocks;
 mod build;
@@ -20,7 +20,7 @@ use self::postings::Postings;
 use self::word_search::Word;
 pub use self::word_search::WordCursor;
 
-/// The position of a book in an array beside the index: the same as long as the book exists, and never that of another one.
+/// The position of a book in arrays beside the index: fixed while the book exists, and never reused.
 pub type BookIdx = usize;
 
 /// A book without its stock.
@@ -30,7 +30,7 @@ pub struct BookMeta {
     pub item: ItemNumber,
     /// The title.
     pub title: ArcStr,
-    /// What describes it.
+    /// The topic and the author.
     pub description: Description,
     /// The price of one copy.
     pub cost: Cost,
@@ -57,7 +57,7 @@ impl From<Book> for BookMeta {
 }
 
 impl BookMeta {
-    /// The whole book; `seq` is the entry that changed it last.
+    /// The book with its stock; `seq` is the entry that changed it last.
     pub fn with_stock(&self, stock: Stock, seq: Seq) -> Book {
         let Self {
             item,
@@ -78,7 +78,7 @@ struct IndexedBook {
 #[derive(Debug, Clone)]
 struct Topic {
     folded: Arc<str>,
-    /// That of the book with the lowest item number.
+    /// The spelling in the book with the lowest item number.
     spelling: ArcStr,
     books: Postings,
 }
@@ -93,7 +93,7 @@ pub struct Found<C> {
 }
 
 impl<C> Found<C> {
-    /// The first `limit` of the results, which are in the order of their cursors.
+    /// The first `limit` results. `results` is ordered by cursor.
     fn first_page(mut results: impl Iterator<Item = (C, ItemNumber)>, limit: usize) -> Self {
         let (mut books, mut last) = (Vec::new(), None);
         for (cursor, item) in results.by_ref().take(limit) {
@@ -113,7 +113,7 @@ pub struct SearchIndex {
     /// By item number.
     books: Blocks<IndexedBook>,
     book_count: usize,
-    /// The books that there ever were.
+    /// The number of books that ever existed: the next book's index.
     idx_count: BookIdx,
     /// By folded spelling.
     topics: Blocks<Topic>,
@@ -122,7 +122,7 @@ pub struct SearchIndex {
 }
 
 impl SearchIndex {
-    /// Adds a book, or changes the one with its number. Returns the book's index: the one that it had, or the next one.
+    /// Adds a book, or replaces the one with its number. Returns its index: the existing one, or a new one.
     pub fn upsert(&mut self, book: BookMeta) -> BookIdx {
         let item = book.item;
         let before = self.find(item).cloned();
@@ -138,7 +138,7 @@ impl SearchIndex {
         idx
     }
 
-    /// Removes a book. Returns the index that it had, or `None` if there is no such book.
+    /// Removes a book. Returns its former index; `None` if it does not exist.
     pub fn withdraw(&mut self, item: ItemNumber) -> Option<BookIdx> {
         let before = self.find(item)?.clone();
         self.book_count -= 1;
@@ -185,7 +185,7 @@ impl SearchIndex {
         self.books.get(|book| book.meta.item.cmp(&item))
     }
 
-    /// Changes words and topics for a book whose description changed, or was added or removed; `books` has it already.
+    /// Updates words and topics after a change of a book from `before` to `after`. `books` is already changed.
     fn reindex(&mut self, item: ItemNumber, before: Option<&BookMeta>, after: Option<&BookMeta>) {
         self.reindex_words(item, before, after);
         let topic = |book: &BookMeta| (fold(&book.description.topic), book.description.topic.clone());

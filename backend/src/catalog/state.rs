@@ -28,7 +28,7 @@ pub(super) struct LedgerEnd {
 pub struct State {
     /// The id of the store whose ledger this is.
     pub store: StoreId,
-    /// How often its history was replaced.
+    /// Number of replacements of its history.
     epoch: Epoch,
     /// The last entry that was applied.
     pub head: Seq,
@@ -36,19 +36,19 @@ pub struct State {
     pub search_index: Arc<SearchIndex>,
     /// The newest entries and the decided orders.
     pub decisions: DecisionIndex,
-    /// By [`BookIdx`](super::search_index::BookIdx): the stock, and the entry that changed the book last.
+    /// The stock of each book, and the entry that changed it last, by [`BookIdx`](super::search_index::BookIdx).
     stocks: Vec<(Stock, Seq)>,
 }
 
 impl State {
-    /// The state that a store holds, without its decisions.
+    /// The state of a store without its decisions.
     pub fn new(loaded: StoreState) -> Self {
         let mut state = Self::unindexed(loaded);
         state.search_index = Arc::new(state.search_index.with_texts());
         state
     }
 
-    /// The state that a store holds. `decisions` reads its decisions while the texts are indexed.
+    /// The state of a store. `decisions` reads its decisions while another thread indexes the texts.
     pub(super) fn load<E>(
         loaded: StoreState,
         decisions: impl FnOnce(&Self) -> Result<DecisionIndex, E>,
@@ -64,7 +64,7 @@ impl State {
         Ok(state)
     }
 
-    /// The books without their texts' index.
+    /// The books without the index of their texts.
     fn unindexed(loaded: StoreState) -> Self {
         let StoreState {
             store,
@@ -85,7 +85,6 @@ impl State {
         }
     }
 
-    /// Where its ledger ends.
     pub(super) fn end(&self) -> LedgerEnd {
         LedgerEnd {
             store: self.store,
@@ -93,7 +92,7 @@ impl State {
         }
     }
 
-    /// The last entry that was applied, and its history.
+    /// The last entry that was applied, in its history.
     pub fn position(&self) -> Position {
         Position {
             epoch: self.epoch,
@@ -103,7 +102,7 @@ impl State {
 
     /// Applies the next entries: whole groups.
     pub fn apply(&mut self, entries: Vec<Entry>) {
-        // The broken shops of the tests must run on, so that an auditor can find what is wrong.
+        // Shops with seeded bugs must continue, so that an auditor finds the violations.
         debug_assert!(
             cfg!(feature = "fault-injection") || self.check(&entries).is_empty(),
             "{:?} by {entries:?}",
@@ -137,7 +136,7 @@ impl State {
         }
     }
 
-    /// The rules of the ledger that the entries would break if they were applied now.
+    /// The violations of the ledger's rules that applying these entries would cause.
     fn check(&self, entries: &[Entry]) -> Vec<rules::Violation> {
         let mut end = rules::SequenceState::at(self.head);
         let mut books = BTreeMap::new();
@@ -154,7 +153,7 @@ impl State {
         violations
     }
 
-    /// Lets an entry share the texts of its book, where they are equal.
+    /// Makes an entry share the memory of its book's texts, if they are equal.
     pub fn share_texts(&self, entry: &mut Entry) {
         let (Some((_, meta)), Some(title)) = (self.search_index.get(entry.item), &mut entry.title) else {
             return;

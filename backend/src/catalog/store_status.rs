@@ -1,4 +1,4 @@
-//! The condition of the store as it was last found, and why.
+//! The last observed health of the store, and its cause.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use common::wire::StoreHealth;
 use super::error::Error;
 use crate::store;
 
-/// How long an append may run before the store counts as unreachable.
+/// Duration of an append after which the store counts as unreachable.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Shared by those who use the store, who record what they find, and those who report it.
+/// Written by users of the store, read by health checks and metrics.
 #[derive(Debug)]
 pub(super) struct StoreStatus {
     condition: Mutex<Condition>,
@@ -24,12 +24,12 @@ struct Condition {
     /// `None` until the store is open or has failed.
     health: Option<StoreHealth>,
     why: String,
-    /// When the append that runs began.
+    /// When the current append began.
     append_began: Option<Instant>,
 }
 
 impl StoreStatus {
-    /// Of a store that is not open yet.
+    /// The status of a store that is not open yet.
     pub(super) fn opening() -> Self {
         Self {
             condition: Mutex::new(Condition {
@@ -52,7 +52,7 @@ impl StoreStatus {
         (*health != Some(StoreHealth::Ok)).then(|| sentence(*health, why))
     }
 
-    /// For a request that the store cannot serve now.
+    /// The error of a request that the store cannot serve now.
     pub(super) fn unavailable(&self) -> Error {
         let Condition { health, why, .. } = &*self.lock();
         unavailable(*health, why)
@@ -69,7 +69,7 @@ impl StoreStatus {
         (condition.health, condition.why) = (Some(health), why);
     }
 
-    /// Records what an error shows about the store; returns whether it is about the store.
+    /// Records the health that an error implies; returns whether it implies one.
     pub(super) fn record(&self, error: &store::Error) -> bool {
         let Some((health, why)) = condition_of(error) else {
             return false;
@@ -88,7 +88,7 @@ impl StoreStatus {
         self.lock().append_began = None;
     }
 
-    /// Whether an append runs for too long. Then nothing that is handed in now is decided soon.
+    /// Returns whether the current append takes longer than [`APPEND_TIMEOUT`]; if so, sets the health to `Unreachable`.
     pub(super) fn check_stall(&self) -> bool {
         let began = self.lock().append_began;
         let is_stalled = began.is_some_and(|began| began.elapsed() > APPEND_TIMEOUT);
@@ -104,7 +104,7 @@ impl StoreStatus {
     }
 }
 
-/// What an error shows about the store, if it is about the store, and why.
+/// The health that an error implies, and its cause; `None` if the error is not about the store.
 fn condition_of(error: &store::Error) -> Option<(StoreHealth, String)> {
     match error {
         store::Error::Full { why, .. } => Some((StoreHealth::Full, why.clone())),
@@ -119,7 +119,7 @@ fn unavailable(health: Option<StoreHealth>, why: &str) -> Error {
 }
 
 impl Error {
-    /// For each request of a batch that changed nothing because of a transient error.
+    /// The error of each request in a batch whose append failed with a transient error and changed nothing.
     pub(super) fn of_transient(error: &store::Error) -> Self {
         match condition_of(error) {
             Some((StoreHealth::Full, _)) => Self::Full,
@@ -130,7 +130,7 @@ impl Error {
     }
 }
 
-/// Without a full stop.
+/// The health and its cause, without a full stop.
 fn sentence(health: Option<StoreHealth>, why: &str) -> String {
     let summary = match health {
         None => return "The store is not open yet".to_owned(),

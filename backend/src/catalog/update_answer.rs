@@ -9,7 +9,7 @@ use super::decide::Verdict;
 use super::job::UpdateDecision;
 use crate::upstream_problem::unknown_item;
 
-/// The answer that a decision means. `item` is the book of a change of one book.
+/// The answer for a decision. `item` is the book of a change of one book.
 pub(super) fn answer(id: OrderId, item: Option<ItemNumber>, decision: UpdateDecision) -> UpdateAnswer {
     let UpdateDecision { verdict, changed, head } = decision;
     let replayed = matches!(&verdict, Verdict::Recorded { replayed: true, .. });
@@ -63,14 +63,14 @@ fn refused_line(entry: &Entry) -> Option<RefusedLine> {
     })
 }
 
-/// The problem of a change that was refused because of these books.
+/// The problem of a change that was refused because of these lines.
 fn refusal(item: Option<ItemNumber>, lines: &[RefusedLine]) -> Problem {
     match (item, lines) {
         (Some(item), [RefusedLine { reason, stock, .. }]) if *reason != Reason::UnknownItem => Problem {
             stock: *stock,
             ..Problem::new(Code::SoldOut, "The stock would fall below 0.").with_item(item)
         },
-        // Without a line: only the stock of a book was changed that was withdrawn since.
+        // No line: the change of the stock was done, but the book was withdrawn since.
         (Some(item), _) => unknown_item(item),
         (None, lines) => {
             let detail = "At least one number to withdraw is no book's; nothing was changed.";

@@ -1,4 +1,4 @@
-//! Purchases, which the order service decides.
+//! Purchases, which the order service places.
 
 use std::time::Instant;
 
@@ -14,7 +14,8 @@ use crate::upstream_problem::unknown_outcome;
 mod tests;
 
 impl Frontend {
-    /// Buys all lines of an order, or none. A late purchase is refused here unless it has a key, which may have been decided before.
+    /// Buys all lines of an order, or none. A purchase past its deadline is rejected here only without a key: with a key, an
+    /// earlier request may have been decided.
     pub(super) async fn buy(&self, lines: OrderLines, key: Option<OrderId>, deadline: Option<Deadline>) -> ApiResult {
         let now = Timestamp::now();
         let deadline = Deadline::clamped(deadline, now);
@@ -28,10 +29,10 @@ impl Frontend {
             keyed: Some(key.is_some()),
             deadline: Some(deadline),
         };
-        let asked = Instant::now();
+        let started = Instant::now();
         match self.orders.place(order).await {
             Ok(placed) => {
-                let took = asked.elapsed();
+                let took = started.elapsed();
                 Ok(self.placed(placed).await.with_server_timing("order", took))
             }
             Err(error) => {
@@ -45,8 +46,8 @@ impl Frontend {
         }
     }
 
-    /// The response to an order. A client that then reads what it just bought sees the change: its entries are applied here,
-    /// or else the feed is waited for briefly.
+    /// The response to an order. Its entries are applied first, or else awaited briefly from the feed, so that the client's next
+    /// read shows its own purchase.
     async fn placed(
         &self,
         Placed {
@@ -65,7 +66,7 @@ impl Frontend {
             PlacedOrder::Result(OrderResult::Receipt(BatchReceipt { receipt, replayed })) => {
                 Response::json_bytes(receipt.to_json()).with_replayed(replayed)
             }
-            // With the position: a client that asks for a recorded refusal then finds it through any front-end.
+            // With the position, a client finds the recorded refusal through any front-end.
             PlacedOrder::Result(OrderResult::Problem(BatchProblem { problem, replayed })) => {
                 return Response::from(problem).with_seq(Some(position)).with_replayed(replayed);
             }

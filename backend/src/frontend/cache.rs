@@ -1,9 +1,9 @@
 //! The front-end's cache of books and pages, kept up to date by the catalog's feed.
 //!
-//! A book is cached once, as the text of its JSON with stock and last change apart, and a page as a list of item numbers, so a
-//! sale changes two numbers however many pages list the book. Reads never go back in time: an entry filled from a response
-//! newer than the feed is hidden until the feed has caught up, and one from an older response is updated with the feed's
-//! changes since, or dropped.
+//! A book is cached once: its JSON without stock and last change, and these two numbers. A page is a list of item numbers. So a
+//! sale changes two numbers, however many pages list the book. Reads never go back in time: a cached response that is newer
+//! than the feed is hidden until the feed reaches its position, and an older one is updated with the changes of the feed since,
+//! or not cached.
 
 mod book;
 #[cfg(test)]
@@ -20,13 +20,13 @@ use common::{Entry, ItemNumber, Kind, Position, Seq, Stock};
 
 use book::CachedBook;
 
-/// Cached books, of some 300 bytes each plus their texts.
+/// Limit on cached books, which take about 300 bytes each plus their texts.
 const BOOKS_MAX: usize = 1_000_000;
-/// Cached pages, of up to 100 item numbers each.
+/// Limit on cached pages, of up to 100 item numbers each.
 const PAGES_MAX: usize = 10_000;
-/// Books whose last change from the feed is remembered, to update responses that are older.
+/// Limit on the books whose last change is kept, to update older responses.
 const CHANGES_MAX: usize = 100_000;
-/// A full map evicts one entry in this many: those that the hash order puts first.
+/// A full map evicts 1/16 of its entries, in hash order.
 const EVICTED_PART: usize = 16;
 
 /// The key of a cached document.
@@ -47,16 +47,16 @@ pub struct Hit {
     pub json: Bytes,
     /// The entry of its last change.
     pub etag: Position,
-    /// The entry of the state it was read from.
+    /// The last entry that is applied to the cache.
     pub seq: Position,
-    /// Seconds since the catalog's feed was lost; `None` while it is live.
+    /// Seconds since the catalog's feed was disconnected; `None` while it is live.
     pub age_s: Option<u64>,
 }
 
 #[derive(Debug)]
 struct Cached<T> {
     value: T,
-    /// Hidden until the feed has reached this entry.
+    /// The value is hidden until the feed reaches this entry.
     visible_from: Seq,
 }
 
@@ -76,17 +76,17 @@ struct PageItems {
 struct CacheState {
     /// The last entry that was applied.
     position: Position,
-    /// When the feed was lost; `None` while it is live.
+    /// When the feed was disconnected; `None` while it is live.
     lost_at: Option<Instant>,
-    /// Whether the feed has begun: nothing is cached before.
+    /// Whether the feed was ever connected. Nothing is cached before.
     has_feed: bool,
     books: AHashMap<ItemNumber, Cached<CachedBook>>,
-    /// By the raw query.
+    /// By raw query.
     pages: AHashMap<Box<str>, Cached<PageItems>>,
     topics: Option<Cached<Bytes>>,
     /// The last entry that added, withdrew or described a book.
     catalog_changed: Seq,
-    /// The last change of each book after `changes_since`.
+    /// The last change of each changed book after `changes_since`.
     changes: AHashMap<ItemNumber, (Seq, Stock)>,
     changes_since: Seq,
 }
@@ -121,7 +121,7 @@ impl Cache {
         entries.iter().for_each(|entry| state.apply(entry));
     }
 
-    /// The document with that key, if it is cached and fresh enough.
+    /// The document with that key; `None` if it is not cached or not fresh enough.
     pub fn get(&self, key: CacheKey<'_>, fresh: Freshness) -> Option<Hit> {
         let state = self.read();
         if !state.is_fresh(fresh) {
@@ -147,7 +147,7 @@ impl Cache {
         })
     }
 
-    /// Caches a book that was read from the state at that position.
+    /// Caches a book that was read at that position.
     pub fn insert_book(&self, book: Book, position: Position) {
         let mut state = self.write();
         if state.may_insert(position) {
@@ -155,8 +155,7 @@ impl Cache {
         }
     }
 
-    /// Caches books that were read from the state at that position, unless the cache is full. Returns whether there is room
-    /// for more.
+    /// Caches books that were read at that position, unless the cache is full. Returns whether it has capacity for more.
     pub fn fill(&self, books: Vec<Book>, position: Position) -> bool {
         let mut state = self.write();
         let has_capacity = state.books.len().saturating_add(books.len()) < BOOKS_MAX;
@@ -166,7 +165,7 @@ impl Cache {
         has_capacity
     }
 
-    /// Caches a page and its books, read from the state at that position.
+    /// Caches a page and its books that were read at that position.
     pub fn insert_page(&self, query: &str, page: BookPage, position: Position) {
         let (mut state, seq) = (self.write(), position.seq);
         if !state.may_insert(position) || page.next.as_deref().is_some_and(|next| next.contains(['"', '\\'])) {
@@ -186,7 +185,7 @@ impl Cache {
         }
     }
 
-    /// Caches the topics that were read from the state at that position.
+    /// Caches the topics that were read at that position.
     pub fn insert_topics(&self, json: Bytes, position: Position) {
         let mut state = self.write();
         if state.may_insert(position) {
@@ -195,7 +194,7 @@ impl Cache {
         }
     }
 
-    /// The numbers of books and pages.
+    /// The numbers of cached books and pages.
     pub(super) fn sizes(&self) -> (usize, usize) {
         let state = self.read();
         (state.books.len(), state.pages.len())
@@ -272,13 +271,13 @@ impl CacheState {
         }
     }
 
-    /// Whether a response from that state can still be brought up to date.
+    /// Whether all changes since that position are in `changes`.
     fn may_insert(&self, Position { epoch, seq }: Position) -> bool {
         self.has_feed && epoch == self.position.epoch && seq >= self.catalog_changed && seq >= self.changes_since
     }
 
     fn insert_book(&mut self, mut book: Book, seq: Seq) {
-        // The feed keeps a cached book up to date; only a hidden one is replaced.
+        // The feed updates a visible book; only a hidden one is replaced.
         let is_visible = |cached: &Cached<_>| cached.visible_from <= seq;
         if self.books.get(&book.item).is_some_and(is_visible) {
             return;

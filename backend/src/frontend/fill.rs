@@ -1,5 +1,5 @@
-//! Fills the cache in the background, so that books are found in it that were not requested before: reading one from the catalog
-//! takes many times as long.
+//! Fills the cache in the background, so that the first request of a book is a hit: a read from the catalog takes many times as
+//! long.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,19 +10,19 @@ use common::{Position, limits};
 
 use super::live::Live;
 
-/// A start, and the first requests after it, come before the fill.
+/// Delay after the start.
 const DELAY: Duration = Duration::from_secs(5);
-/// After each page the fill rests for so many times the page's duration: it takes a quarter of one processor at most.
+/// Pause after each page = `REST` × the page's duration, so that the fill takes at most a quarter of one processor.
 const REST: u32 = 3;
-/// The longest rest: a page's duration includes the time in which the catalog was away.
+/// Maximum pause: a page's duration may include an outage of the catalog.
 const REST_MAX: Duration = Duration::from_secs(1);
 
-/// Reads all books, topic by topic, until all are cached or the cache is full. Begins once the feed, which keeps the cached books
-/// up to date, is connected for the first time.
+/// Reads all books into the cache, topic by topic, until it is full. Begins when the feed, which updates the cached books, is
+/// connected for the first time.
 pub(super) async fn fill(catalog: Arc<dyn Catalog>, live: Arc<Live>) {
     live.wait_for_seq(Position::default()).await;
     tokio::time::sleep(DELAY).await;
-    let topics = repeat(|| catalog.topics(Freshness::default())).await.value;
+    let topics = retry(|| catalog.topics(Freshness::default())).await.value;
     for topic in topics.topics {
         let mut after = None;
         loop {
@@ -31,7 +31,7 @@ pub(super) async fn fill(catalog: Arc<dyn Catalog>, live: Arc<Live>) {
                 let (topic, after) = (topic.topic.clone(), after.clone());
                 catalog.search_topic(topic, limits::PAGE_BOOKS_MAX, after, Freshness::default())
             };
-            let AsOf { value: page, position } = repeat(read).await;
+            let AsOf { value: page, position } = retry(read).await;
             if !live.cache().fill(page.books, position) {
                 return;
             }
@@ -44,8 +44,8 @@ pub(super) async fn fill(catalog: Arc<dyn Catalog>, live: Arc<Live>) {
     }
 }
 
-/// Calls the catalog until it answers.
-async fn repeat<T, F>(call: impl Fn() -> F) -> T
+/// Retries a call of the catalog until it succeeds.
+async fn retry<T, F>(call: impl Fn() -> F) -> T
 where
     F: Future<Output = common::client::Result<T>>,
 {

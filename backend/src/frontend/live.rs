@@ -1,10 +1,14 @@
-//! Live stock changes: from the catalog's feed and the answers to own purchases, applied to the cache, coalesced and
-//! published to all subscribers.
+//! Live stock changes: from the catalog's feed and the answers to own purchases, applied to the cache, coalesced, and published
+//! to all subscribers.
+
+mod own_changes;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::client::{AppendedEntries, Follower};
+use common::client::Follower;
 use common::metrics::Counter;
 use common::wire::{Hello, Resync, UpstreamStatus};
 use common::{Entry, LatestPosition, Position, Seq, StoreId, limits};
@@ -14,32 +18,25 @@ use super::cache::Cache;
 use super::stock_events::{Coalescer, NumberedEvent, RecentEvents};
 use crate::http::Frame;
 
-#[cfg(test)]
-mod tests;
-
-/// Frames that a subscriber may lag behind; then it gets a `resync`.
+/// Number of frames that a subscriber may lag behind before it gets a `resync`.
 const FRAMES_BEHIND_MAX: usize = 256;
-/// Frames follow each other more slowly the more subscribers there are: to write a frame to one takes about a third of
-/// this, and purchases need the rest.
+/// The frame interval grows by this for each subscriber; writing one frame takes a third of it, and purchases need the rest.
 const FRAME_INTERVAL_EACH: Duration = Duration::from_micros(25);
-/// How long a response waits for the feed to bring the request's own change; usually the feed is faster.
-const OWN_CHANGE_TIMEOUT: Duration = Duration::from_millis(50);
-
 /// A frame for every subscriber.
 #[derive(Debug, Clone)]
 pub(super) struct Published {
-    /// Serialized once for all.
+    /// Serialized once for all subscribers.
     pub(super) frame: Frame,
-    /// The last entry in it: a subscriber that has it skips the frame. `None` concerns every subscriber.
+    /// The last entry in the frame: a subscriber that already has it skips the frame. No subscriber skips `None`.
     pub(super) last_seq: Option<Position>,
 }
 
-/// Where a subscriber begins.
+/// The start of a subscriber's stream.
 #[derive(Debug)]
 pub(super) struct Subscription {
     pub(super) hello: Hello,
     pub(super) live: bool,
-    /// The changes since its last event; `None` if it must read everything afresh.
+    /// The changes since the subscriber's last event; `None` if it must read everything again.
     pub(super) missed: Option<Vec<NumberedEvent>>,
     pub(super) stream: broadcast::Receiver<Published>,
 }
@@ -49,12 +46,13 @@ struct FeedState {
     store: Option<StoreId>,
     /// The last entry that was published.
     published: Position,
-    /// The last entry that was applied since the feed's history began.
+    /// The last entry that was applied in this history.
     last: Option<Entry>,
-    /// The last entry before the feed was disconnected. The next connection begins with it, and the two must be equal.
+    /// The last entry before the feed was disconnected. The next connection sends this entry first; if it differs, the ledger was
+    /// replaced.
     to_compare: Option<Entry>,
     live: bool,
-    /// The head when the feed was connected: entries up to here are older than the connection.
+    /// The head when the feed was connected: entries up to it are older than the connection.
     feed_start: Position,
     recent_events: RecentEvents,
     coalescer: Coalescer,
@@ -70,11 +68,11 @@ pub(super) struct Live {
     /// Notified when there are changes to publish.
     changed: Notify,
     cache: Cache,
-    /// The newest entry in any response since the feed's history began.
+    /// The newest entry in any response since this history began.
     observed: LatestPosition,
-    /// Subscribers that were told to read everything afresh.
+    /// Number of `resync` events sent.
     pub(super) resyncs: Counter,
-    /// How often the feed was lost.
+    /// Number of disconnections of the feed.
     pub(super) disconnects: Counter,
 }
 
@@ -123,12 +121,12 @@ impl Live {
         self.head().map_or(observed, |head| head.max(observed))
     }
 
-    /// Records the entry in a response.
+    /// Records the position in a response.
     pub(super) fn observe_seq(&self, position: Position) {
         self.observed.observe(position);
     }
 
-    /// Waits until that entry is applied, and every entry that existed when the feed was connected.
+    /// Waits until the feed reaches `position`, and the head at the time of the connection.
     pub(super) async fn wait_for_seq(&self, position: Position) {
         self.wait_until_applied(position).await;
         let feed_start = self.state().feed_start;
@@ -142,20 +140,10 @@ impl Live {
         let _ = applied.wait_for(is_applied).await;
     }
 
-    /// Waits briefly for an entry, while the feed is live: a client that reads what it just changed, through this
-    /// front-end, then sees the change even if it sends no `Bookstore-Seq`.
-    pub(super) async fn wait_briefly(&self, position: Position) {
-        if self.head() < Some(position) && self.state().live {
-            // On the heap: few purchases wait, and all have room for this future.
-            let waiting = tokio::time::timeout(OWN_CHANGE_TIMEOUT, self.wait_until_applied(position));
-            let _ = Box::pin(waiting).await;
-        }
-    }
-
     /// Subscribes to the events after `after`, or to future ones. `None` until the feed is connected for the first time.
     pub(super) fn subscribe(&self, after: Option<Position>) -> Option<Subscription> {
         let mut state = self.state();
-        // Pending changes are published first, so that `hello` is as new as the feed.
+        // Publishes pending changes, so that `hello` is as new as the feed.
         self.flush(&mut state);
         let Position { epoch, seq } = state.published;
         let hello = Hello {
@@ -168,7 +156,7 @@ impl Live {
             Some(after) if after.epoch != epoch || after.seq > seq => None,
             Some(after) => state.recent_events.between(after.seq, seq),
         };
-        // Under the lock: no event is lost or comes twice between `missed` and the stream.
+        // Under the lock, so that every event is either in `missed` or in the stream.
         Some(Subscription {
             hello,
             live: state.live,
@@ -181,21 +169,7 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Applies what an own purchase added to the ledger, as far as it is the feed's ledger and continues what is applied.
-    /// The rest comes with the feed, which skips what is applied here.
-    pub(super) fn apply_written(&self, written: &AppendedEntries) {
-        let last = written.entries.last().map(|last| last.seq);
-        if last <= self.head().map(|head| head.seq) {
-            return;
-        }
-        let mut state = self.state();
-        if state.store == Some(written.store) && state.live && state.to_compare.is_none() {
-            let head = self.head().unwrap_or_default();
-            self.apply_next(&mut state, continuation(&written.entries, head.seq));
-        }
-    }
-
-    /// Applies the entries that are not applied yet; waiting tasks wake once.
+    /// Applies the entries that are not applied yet, and then wakes the waiting tasks.
     fn apply_next(&self, state: &mut FeedState, entries: &[Entry]) {
         let Some(head) = self.head() else { return };
         let known = entries.partition_point(|entry| entry.seq <= head.seq);
@@ -217,13 +191,12 @@ impl Live {
         if has_subscribers {
             self.changed.notify_one();
         } else {
-            // A later subscriber begins here.
+            // Later subscribers begin after these entries.
             state.coalescer.take();
             state.published = head;
         }
     }
 
-    /// The time from one frame to the next.
     fn frame_interval(&self) -> Duration {
         let subscribers = u32::try_from(self.subscribers.receiver_count()).unwrap_or(u32::MAX);
         limits::COALESCE_WINDOW.max(FRAME_INTERVAL_EACH.saturating_mul(subscribers))
@@ -246,7 +219,7 @@ impl Live {
         }
     }
 
-    /// Publishes changes: the first one after a quiet time at once, and those that follow within a window together.
+    /// Publishes changes until it is cancelled: the first one at once, and those within a frame interval after it together.
     pub(super) async fn publish_changes(self: Arc<Self>) {
         loop {
             self.changed.notified().await;
@@ -255,8 +228,8 @@ impl Live {
         }
     }
 
-    /// Compares the last entry before the feed was disconnected with the one that the next connection brings. If they differ,
-    /// the ledger was replaced by an older copy under the same id, which has grown since.
+    /// Compares the last entry before the feed was disconnected with the same entry of the next connection. If they differ, the
+    /// ledger was restored from an older backup under the same id, and has grown since.
     fn check_same_history(&self, state: &mut FeedState, entries: &[Entry]) {
         let Some(last) = &state.to_compare else { return };
         let Some(entry) = entries.iter().find(|entry| entry.seq == last.seq) else {
@@ -271,7 +244,7 @@ impl Live {
         }
     }
 
-    /// Begins another history, of which nothing is known, after an entry.
+    /// Discards what is known of the ledger; the feed continues after `after`.
     fn start_history(&self, state: &mut FeedState, store: StoreId, after: Position, head: Position) {
         let is_first = state.store.is_none();
         *state = FeedState {
@@ -299,13 +272,13 @@ impl Live {
     }
 
     fn publish(&self, frame: Frame, last_seq: Option<Position>) {
-        // Fails without subscribers.
+        // Fails if there are no subscribers.
         let _ = self.subscribers.send(Published { frame, last_seq });
     }
 }
 
 impl Follower for Live {
-    /// After a change of the store, or to an older copy of it, every subscriber must resync.
+    /// Every subscriber must resync after a change of the store, or after a restore of an older backup.
     fn connected(&self, hello: &Hello, after: Position) {
         let mut state = self.state();
         let known = self.head().unwrap_or_default();
@@ -332,27 +305,12 @@ impl Follower for Live {
     }
 }
 
-/// Tells subscribers to read everything afresh: events up to `head` were left out.
+/// The event that makes a subscriber read everything again; events up to `head` are skipped.
 pub(super) fn resync(head: Position) -> Frame {
     Frame::event("resync", Some(head), &Resync { seq: head.seq })
 }
 
-/// Tells subscribers whether the front-end has its catalog: the event `source` of the contract.
+/// The event `source`: whether the front-end has a connection to its catalog.
 pub(super) fn upstream_event(live: bool) -> Frame {
     Frame::event("source", None, &UpstreamStatus { live })
-}
-
-/// The whole groups among these entries that follow `head` without a gap.
-fn continuation(entries: &[Entry], head: Seq) -> &[Entry] {
-    let known = entries.partition_point(|entry| entry.seq <= head);
-    let new = entries.get(known..).unwrap_or_default();
-    let seqs = (head.0 + 1..).map(Seq);
-    let length = new
-        .iter()
-        .zip(seqs)
-        .take_while(|(entry, seq)| entry.seq == *seq)
-        .count();
-    let new = new.get(..length).unwrap_or_default();
-    let whole = new.iter().rposition(|entry| entry.line.is_last());
-    whole.and_then(|last| new.get(..=last)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! What a front-end measures.
+//! The metrics of a front-end.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,23 +8,23 @@ use common::{Position, Seq};
 use super::Frontend;
 use crate::http::Exposition;
 
-/// What a front-end counts itself; the rest is read where it is kept.
+/// The front-end's own counters; its other metrics are read from their sources.
 #[derive(Debug, Default)]
 pub(super) struct FrontendMetrics {
-    /// Reads answered from memory that is up to date.
+    /// Reads answered from the cache while the feed is live.
     pub(super) hits: Counter,
-    /// Reads for which the catalog was asked.
+    /// Reads answered by the catalog.
     pub(super) misses: Counter,
-    /// Reads answered from memory because the catalog could not be reached.
+    /// Reads answered from the cache because the catalog was unreachable.
     pub(super) stale: Counter,
     /// Event streams that were refused because too many are open.
     pub(super) refused_streams: Counter,
-    /// The head that the catalog named when it was asked last: the feed may be silent.
+    /// The head in the last probe of the catalog, because the feed may have stalled.
     catalog_head: AtomicU64,
 }
 
 impl FrontendMetrics {
-    /// Notes the head that the catalog names.
+    /// Records the head in a probe of the catalog.
     pub(super) fn observe_catalog(&self, head: Option<Position>) {
         let head = head.map_or(0, |head| head.seq.0);
         self.catalog_head.store(head, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! The front-end service: the public HTTP with validation, limits, cache and live events. It stores nothing durable, so any
-//! number of copies can run.
+//! The front-end service: the public HTTP API with validation, limits, cache and live events. It stores nothing, so any number
+//! of instances can run.
 
 mod buying;
 pub mod cache;
@@ -46,7 +46,7 @@ pub(crate) struct Frontend {
 }
 
 impl Frontend {
-    /// Over a catalog and an order service; `token` is the shopkeeper's. Must run within a runtime.
+    /// `token` is the shopkeeper's. Must run within a runtime.
     pub(crate) fn new(
         catalog: Arc<dyn Catalog>,
         orders: Arc<dyn Orders>,
@@ -75,7 +75,7 @@ impl Frontend {
         }
     }
 
-    /// Limits the event streams.
+    /// Limits the number of event streams.
     pub(crate) fn with_subscribers_max(self, subscribers: usize) -> Self {
         Self {
             subscribers: Arc::new(Semaphore::new(subscribers)),
@@ -129,7 +129,7 @@ impl HttpService for Frontend {
     }
 
     fn known_store(&self) -> KnownStore {
-        // The head of its events: what its clients see.
+        // The head of its events, which is what its clients see.
         KnownStore {
             id: self.live.store(),
             head: self.live.head(),

@@ -1,5 +1,5 @@
-//! Reads: from the cache if it is fresh enough, else from the catalog; from the cache with its age while the catalog cannot
-//! be reached.
+//! Reads: from the cache if it is fresh enough, else from the catalog; while the catalog is unreachable, from the cache with
+//! `Age`.
 
 use common::client::{self, AsOf, Freshness};
 use common::wire::{Book, BookPage, Topics};
@@ -12,7 +12,7 @@ use crate::http::{ApiResult, Response};
 use crate::upstream_problem::{client_problem, unknown_item};
 
 impl Frontend {
-    /// The cached response; `None` if it is not fresh enough or the catalog's feed is lost.
+    /// The cached response; `None` if it is not fresh enough, or while the feed is disconnected.
     pub(super) fn cached(&self, key: CacheKey<'_>, fresh: Freshness) -> Option<Response> {
         let hit = self.live.cache().get(key, fresh)?;
         hit.age_s.is_none().then(|| {
@@ -61,7 +61,7 @@ impl Frontend {
         self.read(CacheKey::Page(key), fresh, request, respond).await
     }
 
-    /// Reads from the cache or else from the catalog: `request` is called only then, and `respond` with what it returned.
+    /// Reads from the cache, or else from the catalog: then calls `request`, and `respond` with its result.
     async fn read<'a, T: 'a>(
         &self,
         key: CacheKey<'_>,

@@ -1,4 +1,4 @@
-//! The front-end's operations: a handler and its OpenAPI description each; the shopkeeper's are in `shopkeeper`.
+//! The front-end's operations, each with its handler and OpenAPI description; those of the shopkeeper are in `shopkeeper`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -88,7 +88,7 @@ async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
     let selector = Selector::parse(&mut request)?;
     let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
     let after = request.query_param("after")?;
-    // A raw query has no blanks, so the key of a body never equals one.
+    // A raw query contains no blanks, so it never equals the key of a body.
     let key = match request.has_body()? {
         true => Cow::Owned(format!("{selector:?} {limit} {after:?}")),
         false => Cow::Borrowed(request.raw_query()),

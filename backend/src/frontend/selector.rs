@@ -1,11 +1,10 @@
-//! What a request selects: exactly one of topic, item and words, from the query or the body.
+//! The selector of a request: exactly one of topic, item and words, from the query or the body.
 
 use common::wire::{BuyBody, OrderLines, SearchBody};
 use common::{ItemNumber, limits};
 
 use crate::http::{ApiError, Request};
 
-/// What a search selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Selector {
     Topic(String),

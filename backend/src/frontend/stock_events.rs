@@ -1,4 +1,4 @@
-//! Stock changes for subscribers: coalesced within a short window, and buffered for those that reconnect.
+//! Stock changes for subscribers: coalesced within a short window, and kept for subscribers that reconnect.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,18 +7,18 @@ use common::{Entry, ItemNumber, Position, Seq, Stock, Timestamp, limits};
 
 use crate::http::write_event;
 
-/// An event and where a subscriber that has it may resume.
+/// An event, with what its id needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NumberedEvent {
     pub(super) event: StockEvent,
-    /// Whether the entry is the last line of its group.
+    /// Whether the event has an id, because its entry ends a group: a subscriber may resume after it.
     has_id: bool,
-    /// Whether more than the stock has changed: readers see that by a change of 0, so that a sale must not be added to it.
+    /// Whether more than the stock has changed. Sent with `change: 0`; never merged with a sale.
     is_described: bool,
 }
 
 impl NumberedEvent {
-    /// The event of an entry that changes a book; `None` for others. Subscribers see no orders and no refusals.
+    /// The event of an entry that changes a book; `None` for refusals. An event does not name the order.
     pub(super) fn of(entry: &Entry) -> Option<Self> {
         let event = StockEvent {
             seq: entry.seq,
@@ -34,17 +34,17 @@ impl NumberedEvent {
         })
     }
 
-    /// Appends it to a frame; `head` is a position in the same history.
+    /// Appends the event to a frame. `head` is any position in its history.
     pub(super) fn write_to(&self, frame: &mut Vec<u8>, head: Position) {
         let id = self.has_id.then_some(head.at(self.event.seq));
         write_event(frame, "stock", id, &self.event);
     }
 }
 
-/// The events that are not published yet. Changes of one stock that happened within [`limits::COALESCE_WINDOW`] are one.
+/// The pending events. Merges changes of one stock within [`limits::COALESCE_WINDOW`].
 #[derive(Debug, Default)]
 pub(super) struct Coalescer {
-    /// The last event of each book, and when the first change in it happened.
+    /// The last event of each book, and the time of its first change.
     last: BTreeMap<ItemNumber, (NumberedEvent, Timestamp)>,
     earlier: Vec<NumberedEvent>,
 }
@@ -66,7 +66,7 @@ impl Coalescer {
         self.last.insert(new.event.item, (new, begun));
     }
 
-    /// Removes all events; they are in the order of their last entries.
+    /// Removes and returns all events, in the order of their last entries.
     pub(super) fn take(&mut self) -> Vec<NumberedEvent> {
         let mut events = std::mem::take(&mut self.earlier);
         events.extend(std::mem::take(&mut self.last).into_values().map(|(event, _)| event));
@@ -75,16 +75,16 @@ impl Coalescer {
     }
 }
 
-/// The events of the last [`limits::SUBSCRIBER_LAG_MAX`] entries, not coalesced.
+/// The events of the last [`limits::SUBSCRIBER_LAG_MAX`] entries, not coalesced, for subscribers that reconnect.
 #[derive(Debug, Default)]
 pub(super) struct RecentEvents {
     events: VecDeque<NumberedEvent>,
-    /// Every event after this entry is in the buffer.
+    /// `events` has every event after this entry.
     start: Seq,
 }
 
 impl RecentEvents {
-    /// An empty buffer for the events after `start`.
+    /// No events yet; the next one is after `start`.
     pub(super) fn starting_after(start: Seq) -> Self {
         Self {
             events: VecDeque::new(),
@@ -101,7 +101,7 @@ impl RecentEvents {
         self.start = self.start.max(oldest);
     }
 
-    /// The events after `after` up to `last`; `None` if some of them, or too many entries, lie before the buffer.
+    /// The events after `after` up to `last`; `None` if some of them are no longer kept.
     pub(super) fn between(&self, after: Seq, last: Seq) -> Option<Vec<NumberedEvent>> {
         if after < self.start || last.distance_from(after) > limits::SUBSCRIBER_LAG_MAX {
             return None;
@@ -175,20 +175,20 @@ mod tests {
     }
 
     #[test]
-    fn the_buffer_returns_every_event_since_or_none_if_some_are_gone() {
-        let mut buffer = RecentEvents::starting_after(Seq(10));
-        buffer.add(event(12, 1, 3, -1));
-        buffer.add(event(15, 1, 2, -1));
-        let seqs = |buffer: &RecentEvents, after, last| {
-            let events = buffer.between(Seq(after), Seq(last))?;
+    fn recent_events_return_every_event_since_or_none_if_some_are_gone() {
+        let mut recent = RecentEvents::starting_after(Seq(10));
+        recent.add(event(12, 1, 3, -1));
+        recent.add(event(15, 1, 2, -1));
+        let seqs = |recent: &RecentEvents, after, last| {
+            let events = recent.between(Seq(after), Seq(last))?;
             Some(events.iter().map(|numbered| numbered.event.seq.0).collect::<Vec<_>>())
         };
-        assert_eq!(seqs(&buffer, 10, 15), Some(vec![12, 15]));
-        assert_eq!(seqs(&buffer, 12, 14), Some(vec![]));
-        assert_eq!(seqs(&buffer, 9, 15), None);
+        assert_eq!(seqs(&recent, 10, 15), Some(vec![12, 15]));
+        assert_eq!(seqs(&recent, 12, 14), Some(vec![]));
+        assert_eq!(seqs(&recent, 9, 15), None);
         let far = 15 + limits::SUBSCRIBER_LAG_MAX;
-        buffer.add(event(far, 1, 1, -1));
-        assert_eq!(seqs(&buffer, 14, far), None);
-        assert_eq!(seqs(&buffer, 15, far), Some(vec![far]));
+        recent.add(event(far, 1, 1, -1));
+        assert_eq!(seqs(&recent, 14, far), None);
+        assert_eq!(seqs(&recent, 15, far), Some(vec![far]));
     }
 }

@@ -11,19 +11,19 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use super::live::{Live, Published, Subscription, resync};
 use crate::http::{Frame, write_event};
 
-/// How long to wait for events that the subscriber has seen already, for example through another front-end.
+/// Timeout of waiting for events that the subscriber already has, for example through another front-end.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(1);
 
 struct Subscriber {
     live: Arc<Live>,
     stream: broadcast::Receiver<Published>,
     position: Position,
-    /// One of [`common::limits::SUBSCRIBERS_MAX`].
+    /// Releases a slot of [`common::limits::SUBSCRIBERS_MAX`] on drop.
     _permit: OwnedSemaphorePermit,
 }
 
-/// The stream of a subscriber that has the events up to `after`; `None` until the catalog was reached for the first time.
-/// `head` is the last entry that the front-end knows: the stream begins no earlier.
+/// The stream of a subscriber that has the events up to `after`; `None` until the feed is connected for the first time. `head` is
+/// the last entry that the front-end knows; the stream does not begin before it.
 pub(super) async fn subscribe(
     live: &Arc<Live>,
     after: Option<Position>,
@@ -74,7 +74,7 @@ impl Subscriber {
                 }) if last <= self.position => {}
                 Ok(Published { frame, .. }) => return Some(frame),
                 Err(broadcast::error::RecvError::Lagged(_)) => {
-                    // It missed events: it reads everything afresh and continues from here.
+                    // The subscriber missed events: it reads everything again and continues from here.
                     let Subscription { hello, stream, .. } = self.live.subscribe(None)?;
                     self.live.resyncs.add(1);
                     self.stream = stream;

@@ -1,4 +1,4 @@
-//! The order service as a front-end of the same process calls it.
+//! The client of an order service in the same process.
 
 use common::client::{AsOf, Call, Freshness, Orders, Placed, PlacedOrder};
 use common::wire::{Order, Receipt};
@@ -17,7 +17,7 @@ impl Orders for InProcess<OrderService> {
                 written: None,
             })
         };
-        // It ends soon after its deadline by itself.
+        // Without a limit: `place` ends soon after the order's deadline.
         self.call(None, call).boxed()
     }
 

@@ -1,4 +1,4 @@
-//! How far the order service knows the ledger, from the catalog's answers.
+//! The ledger's store and head that the order service knows from the catalog's answers.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +7,7 @@ use common::{Position, StoreId};
 
 use crate::dependencies::Report;
 
-/// The store, and the newest entry known of its ledger.
+/// The known store and the known head of its ledger.
 #[derive(Debug, Default)]
 pub(super) struct LedgerPosition {
     known: Mutex<Known>,
@@ -32,7 +32,7 @@ impl LedgerPosition {
         self.lock().head
     }
 
-    /// Takes account of an answer. Entries of another store than before say nothing about this one's.
+    /// Records the store and head in an answer. After a change of the store, the head starts anew.
     pub(super) fn observe(&self, store: StoreId, head: Position) {
         let mut known = self.lock();
         known.head = match known.store == Some(store) {
@@ -42,13 +42,13 @@ impl LedgerPosition {
         known.store = Some(store);
     }
 
-    /// Takes account of an answer that names no store.
+    /// Records the head in an answer that names no store.
     pub(super) fn observe_seq(&self, head: Option<Position>) {
         let mut known = self.lock();
         known.head = known.head.max(head.unwrap_or_default());
     }
 
-    /// Takes account of what the neighbours said.
+    /// Records the store and head in a report on the dependencies.
     pub(super) fn observe_report(&self, report: &Report) {
         if let Some((store, head)) = report.ledger {
             self.observe(store, head.unwrap_or_default());

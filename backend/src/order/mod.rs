@@ -1,7 +1,8 @@
-//! The order service: buying, receipts, order queries. It stores nothing: an order is its entries in the catalog's ledger.
+//! The order service: buying, receipts, order queries. It stores nothing: an order consists of its entries in the catalog's
+//! ledger.
 //!
-//! It sends a purchase again if the response was lost, and marks the copy `resent`, so that the catalog records even a
-//! refusal and every copy gets the same response.
+//! If a response is lost, it sends the purchase again, marked `resent`. The catalog recognizes it by its order id and records
+//! even a refusal, so that every request with that id gets the same decision.
 
 mod in_process;
 mod ledger_position;
@@ -34,7 +35,7 @@ pub(crate) struct OrderService {
 }
 
 impl OrderService {
-    /// Over a catalog. Must run within a runtime.
+    /// Must run within a runtime.
     pub(crate) fn new(catalog: Arc<dyn Catalog>, stopping: CancellationToken) -> Self {
         let position = Arc::<LedgerPosition>::default();
         let dependencies = Arc::new(Dependencies::new(Arc::clone(&catalog), None));
@@ -52,7 +53,7 @@ impl OrderService {
         self.position.head()
     }
 
-    /// Places an order, even if this is dropped.
+    /// Places an order, even if the returned future is dropped.
     pub(crate) fn place(self: &Arc<Self>, order: Order) -> DetachOnDrop<OrderResult> {
         let (service, id) = (Arc::clone(self), order.id);
         DetachOnDrop::new(async move {
@@ -63,8 +64,8 @@ impl OrderService {
         })
     }
 
-    /// Places orders that arrived together; one result for each, in order. Also the entries that the orders added to the
-    /// ledger, as far as the catalog's answers were received. They are placed even if this is dropped.
+    /// Places a batch of orders, even if the returned future is dropped. Returns one result for each, in order, and the entries
+    /// that they added to the ledger, as far as the catalog's answers were received.
     pub(crate) fn place_batch(self: &Arc<Self>, orders: Vec<Order>) -> DetachOnDrop<OrderResults> {
         let service = Arc::clone(self);
         DetachOnDrop::new(async move { service.place_with_entries(orders).await })

@@ -8,11 +8,11 @@ use common::{OrderId, Problem, Seq, limits};
 use super::OrderService;
 use crate::upstream_problem::client_problem;
 
-/// Ledger pages read for one page of receipts; then the page ends early, with a cursor.
+/// Limit on the ledger pages read for one page of receipts. At the limit the page ends early, with a cursor.
 const LEDGER_PAGES_MAX: usize = 10;
 
 impl OrderService {
-    /// The receipt of one order; `None` if it is not decided, or the id is a stock change's.
+    /// The receipt of one order; `None` if it is not decided, or if the id is that of a shopkeeper's change.
     pub(super) async fn find(&self, order: OrderId, fresh: Freshness) -> Result<AsOf<Option<Receipt>>, Problem> {
         let found = self.catalog.find_order(order, fresh).await;
         let AsOf { value, position } = found.map_err(client_problem)?;

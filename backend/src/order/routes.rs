@@ -1,4 +1,4 @@
-//! The order service's operations: a handler and its OpenAPI description each.
+//! The order service's operations, each with its handler and OpenAPI description.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ struct Document;
 /// The routes of an order service.
 pub(crate) fn routes(orders: &Arc<OrderService>) -> Routes {
     let mut document = Document::openapi();
-    // The attribute `deprecated` on the handler would warn at every use of it.
+    // The attribute `deprecated` would cause a warning at each use of the handler.
     let buying = document.paths.paths.get_mut("/buy/{item}");
     if let Some(operation) = buying.and_then(|path| path.get.as_mut()) {
         operation.deprecated = Some(utoipa::openapi::Deprecated::True);

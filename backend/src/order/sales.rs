@@ -1,5 +1,5 @@
-//! One batch of sales on its way to the catalog. After a lost response it is sent again, marked `resent`, until the outcome
-//! is known or the deadlines have passed.
+//! Sends one batch of sales to the catalog. After a lost response, sends it again, marked `resent`, until the outcome is known or
+//! the deadlines have passed.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::{failed, unknown};
 #[cfg(test)]
 mod tests;
 
-/// The time even for a late purchase: the catalog may have decided it earlier.
+/// Minimum timeout. A purchase past its deadline is still sent if it has a key, because an earlier request may have been decided.
 const SALE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 /// The timeout of one attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -29,10 +29,8 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_
 
 const _: () = assert!(SALE_TIMEOUT_MIN.as_millis() <= ATTEMPT_TIMEOUT.as_millis());
 
-/// Sells a batch; one result for each sale, in order. `sell` is one call of the catalog, which ends at its deadline; so this
-/// needs no timer of its own.
-///
-/// The clock is read once for each attempt; the first one is at `now`.
+/// Sells a batch; one result for each sale, in order. `sell` calls the catalog and ends at its deadline, so no timer is needed
+/// here. `now` is the time of the first attempt; the clock is read once for each further one.
 pub(super) async fn sell_batch<F, Fut>(
     sell: F,
     batch: impl IntoIterator<Item = Sale>,
@@ -45,7 +43,7 @@ where
 {
     let mut open: InlineVec<(usize, Sale)> = batch.into_iter().enumerate().collect();
     let mut results: InlineVec<(usize, OrderResult)> = InlineVec::with_capacity(open.len());
-    // A late sale without a client's key cannot have been decided before. One with a key can.
+    // A sale past its deadline may have been decided before only if the client chose its key.
     expire(&mut open, &mut results, now, |sale| !sale.keyed);
     let longest = |open: &[(usize, Sale)], now| open.iter().map(|(_, sale)| timeout(sale, now)).max();
     let end = Deadline::at(now, longest(&open, now).unwrap_or_default());
@@ -58,7 +56,7 @@ where
             Ok(decided) if decided.decisions.len() == open.len() => {
                 position.observe(decided.store, decided.position());
                 for ((index, sale), decision) in std::mem::take(&mut open).into_iter().zip(decided.decisions) {
-                    // Not decided. Of a sale that is sent again, an earlier copy may still be sold.
+                    // This request was not decided; if an earlier one may still be, send it again.
                     let is_undecided = matches!(decision.outcome, Outcome::TooManyRefusals | Outcome::StorageFull);
                     if is_undecided && sale.resent {
                         open.push((index, sale));
@@ -71,7 +69,7 @@ where
                 results.extend(open.drain(..).map(|(index, _)| (index, not_sold(&error))));
             }
             lost => {
-                // This attempt or an earlier one may have had its effect.
+                // This attempt or an earlier one may have been decided.
                 if let Err(error) = lost {
                     tracing::debug!(%error, "a batch of sales is sent again");
                 }
@@ -100,7 +98,7 @@ fn timeout(sale: &Sale, now: Timestamp) -> Duration {
     sale.deadline.remaining_at(now).max(SALE_TIMEOUT_MIN)
 }
 
-/// Gives up the sales that are late and fulfil the condition.
+/// Gives up the open sales that are past their deadline and meet the condition.
 fn expire(
     open: &mut InlineVec<(usize, Sale)>,
     results: &mut InlineVec<(usize, OrderResult)>,
@@ -116,7 +114,7 @@ fn expire(
     });
 }
 
-/// The batch certainly changed nothing.
+/// The result of each sale of a batch that certainly changed nothing.
 fn not_sold(error: &Error) -> OrderResult {
     failed(match error {
         Error::Problem(problem) if matches!(problem.code, Code::StorageFull | Code::TooManyRequests) => {
@@ -165,7 +163,7 @@ fn result(sale: &Sale, decision: Decision) -> OrderResult {
     OrderResult::Problem(BatchProblem { problem, replayed })
 }
 
-/// The line of a refused order, if it is a reason of the refusal.
+/// The line of a refused order; `None` if it is not a reason of the refusal.
 fn refused_line(entry: &Entry) -> Option<RefusedLine> {
     let reason = entry.reason.filter(|&reason| reason != Reason::WithOthers)?;
     (entry.kind == Kind::Refused).then_some(RefusedLine {

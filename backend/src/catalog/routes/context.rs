@@ -1,4 +1,4 @@
-//! What all handlers share.
+//! The context of all handlers.
 
 use std::sync::Arc;
 
@@ -13,10 +13,9 @@ use crate::catalog::{CatalogService, Error};
 use crate::http::{ApiError, DependencyStatus, Exposition, HttpService, KnownStore, MissingDependency};
 use crate::token::Token;
 
-/// What the handlers work on.
 pub(super) struct Context {
     pub(super) catalog: Arc<CatalogService>,
-    /// The shopkeeper's; without one the shopkeeper's routes answer 401.
+    /// The shopkeeper's token; without one the shopkeeper's routes return 401.
     pub(super) token: Token,
     /// Ends the feeds.
     pub(super) stopping: CancellationToken,
@@ -54,7 +53,7 @@ impl HttpService for CatalogService {
             let why = match (self.store_problem(), confirmed) {
                 (Some(problem), _) => problem,
                 (None, Ok(Err(Error::Store(error)))) => error.to_string(),
-                // A full queue of jobs is no fault of the store.
+                // A full queue of jobs is not a fault of the store.
                 (None, Ok(_)) => {
                     let degraded = self.store_risk().map(|why| MissingDependency::own("store", why));
                     return DependencyStatus {

@@ -4,13 +4,13 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-/// The size of a full block, in bytes: a change copies one.
+/// The size of a full block, in bytes. A change copies one block.
 const BLOCK_BYTES: usize = 4 * 1024;
 
-/// A sorted sequence in blocks. A clone costs one reference count. A change copies one block and, if a clone shares it, the
-/// list of blocks; clones keep what they had.
+/// A sorted sequence in blocks. A clone increments one reference count. A change copies one block and, if a clone shares it,
+/// the list of blocks; clones do not change.
 pub(super) struct Blocks<T> {
-    /// None is empty.
+    /// No block is empty.
     blocks: Arc<Vec<Arc<[T]>>>,
 }
 
@@ -53,7 +53,7 @@ impl<T: Clone> FromIterator<T> for Blocks<T> {
 }
 
 impl<T: Clone> Blocks<T> {
-    /// The most items in a block.
+    /// Maximum number of items in a block.
     const BLOCK_MAX: usize = BLOCK_BYTES / size_of::<T>();
 
     /// The number of items.
@@ -61,13 +61,13 @@ impl<T: Clone> Blocks<T> {
         self.blocks.iter().map(|block| block.len()).sum()
     }
 
-    /// The item of which `order` returns `Equal`; `order` compares an item with the one that is looked for.
+    /// The item for which `order` returns `Equal`; `order` compares an item with the requested one.
     pub(super) fn get(&self, order: impl Fn(&T) -> Ordering) -> Option<&T> {
         let block = self.blocks.get(self.block_of(&order))?;
         block.get(block.binary_search_by(order).ok()?)
     }
 
-    /// The items, without those at the beginning of which `is_before` is true.
+    /// The items after the leading ones for which `is_before` is true.
     pub(super) fn iter_from(&self, is_before: impl Fn(&T) -> bool) -> impl Iterator<Item = &T> {
         let first = self
             .blocks
@@ -84,10 +84,10 @@ impl<T: Clone> Blocks<T> {
         self.blocks.iter().flat_map(|block| block.iter())
     }
 
-    /// Replaces the item of which `order` returns `Equal` by what `change` makes of it: of `None` if there is no such item,
-    /// and into `None` to remove it.
+    /// Replaces the item for which `order` returns `Equal` by the result of `change`. `change` gets `None` if there is no such
+    /// item, and returns `None` to remove it.
     pub(super) fn update(&mut self, order: impl Fn(&T) -> Ordering, change: impl FnOnce(Option<&T>) -> Option<T>) {
-        // Behind the last item, the last block grows.
+        // An item after the last one is added to the last block.
         let index = self.block_of(&order).min(self.blocks.len().saturating_sub(1));
         let block = self.blocks.get(index).map_or(&[][..], |block| &**block);
         let (position, found) = match block.binary_search_by(order) {
@@ -106,7 +106,7 @@ impl<T: Clone> Blocks<T> {
             0 => Vec::new(),
             length if length <= Self::BLOCK_MAX => vec![items().collect()],
             length => {
-                // Items often come in order: then blocks stay full.
+                // If items are added in order, blocks stay full.
                 let first = if after.is_empty() { Self::BLOCK_MAX } else { length / 2 };
                 vec![items().take(first).collect(), items().skip(first).collect()]
             }
@@ -115,7 +115,7 @@ impl<T: Clone> Blocks<T> {
         Arc::make_mut(&mut self.blocks).splice(replaced, replacement);
     }
 
-    /// The index of the first block whose last item is not before the one that is looked for.
+    /// The index of the first block whose last item is not before the requested one.
     fn block_of(&self, order: impl Fn(&T) -> Ordering) -> usize {
         self.blocks
             .partition_point(|block| block.last().is_some_and(|last| order(last) == Ordering::Less))
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_stay_full_where_items_come_in_order() {
+    fn blocks_stay_full_if_items_are_added_in_order() {
         let mut blocks = Blocks::<u64>::default();
         for item in 0..10_000 {
             blocks.update(|other| other.cmp(&item), |_| Some(item));

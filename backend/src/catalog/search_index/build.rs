@@ -1,4 +1,4 @@
-//! Builds an index of many books at once, which costs far less than adding one book after the other.
+//! Builds an index of many books at once, which is much faster than adding them one by one.
 
 use std::collections::HashMap;
 use std::panic::resume_unwind;
@@ -20,7 +20,7 @@ impl SearchIndex {
         Self::without_texts(books).with_texts()
     }
 
-    /// The books alone, which are not found by topics and words.
+    /// An index by number only, without topics and words.
     pub(in crate::catalog) fn without_texts(mut books: Vec<BookMeta>) -> Self {
         books.sort_unstable_by_key(|book| book.item);
         let (book_count, indexed) = (books.len(), books.into_iter().enumerate());
@@ -32,7 +32,7 @@ impl SearchIndex {
         }
     }
 
-    /// The same books, found by topics and words.
+    /// The same books, also indexed by topics and words.
     #[must_use]
     pub(in crate::catalog) fn with_texts(&self) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl SearchIndex {
     }
 
     fn index_words(&self) -> Blocks<Word> {
-        // Reading titles takes as long as reading the other fields.
+        // The titles take as long as the other fields together.
         let lists = thread::scope(|scope| {
             let lists = Field::ALL.map(|field| (field, scope.spawn(move || self.words_in(field))));
             lists.map(|(field, lists)| (field, lists.join().unwrap_or_else(|panic| resume_unwind(panic))))
@@ -101,7 +101,7 @@ impl SearchIndex {
     }
 }
 
-/// The books of each of several texts; books are added in order.
+/// Lists of books by text. Books are added in order.
 #[derive(Default)]
 struct Lists {
     numbers: HashMap<Arc<str>, usize, RandomState>,
@@ -109,7 +109,7 @@ struct Lists {
 }
 
 impl Lists {
-    /// The number of the list of a text, which is begun if it is new.
+    /// The number of a text's list; adds an empty list for a new text.
     fn number(&mut self, text: &str) -> usize {
         match self.numbers.get(text) {
             Some(&number) => number,
@@ -122,7 +122,7 @@ impl Lists {
         }
     }
 
-    /// Adds a book to a list, once.
+    /// Adds a book to a list, unless it is its last one.
     fn add(&mut self, number: usize, item: ItemNumber) {
         if let Some(list) = self.books.get_mut(number)
             && list.last() != Some(&item)

@@ -6,7 +6,7 @@ use common::ItemNumber;
 
 use super::blocks::Blocks;
 
-/// Item numbers in order, at least one. Most words have just one.
+/// At least one item number, in order. Most words have one.
 #[derive(Debug, Clone)]
 pub(super) enum Postings {
     One(ItemNumber),
@@ -14,7 +14,7 @@ pub(super) enum Postings {
 }
 
 impl Postings {
-    /// From item numbers in order; `None` of none.
+    /// `items` is in order. `None` if it is empty.
     pub(super) fn from_sorted(items: &[ItemNumber]) -> Option<Self> {
         match items {
             [] => None,
@@ -34,7 +34,7 @@ impl Postings {
         self.iter_after(None).next()
     }
 
-    /// The item numbers after one, or all.
+    /// The item numbers after `after`, or all.
     pub(super) fn iter_after(&self, after: Option<ItemNumber>) -> impl Iterator<Item = ItemNumber> {
         let is_before = move |&item: &ItemNumber| Some(item) <= after;
         let (one, many) = match self {
@@ -46,7 +46,7 @@ impl Postings {
             .copied()
     }
 
-    /// The postings with one more item number.
+    /// `known` with one more item number.
     pub(super) fn with(known: Option<&Self>, item: ItemNumber) -> Self {
         match known {
             None => Self::One(item),
@@ -60,7 +60,7 @@ impl Postings {
         }
     }
 
-    /// The postings without an item number; `None` if it was the only one.
+    /// `known` without an item number; `None` if none is left.
     pub(super) fn without(known: Option<&Self>, item: ItemNumber) -> Option<Self> {
         match known? {
             Self::One(other) => (*other != item).then_some(Self::One(*other)),

@@ -9,14 +9,14 @@ use common::{ArcStr, Description, ItemNumber};
 use super::postings::Postings;
 use super::{BookMeta, Found, SearchIndex};
 
-/// How a book matches: the best is 0. A match in a title is better than one in an author, and that is better than one in a
-/// topic; within a field a whole word is better than the beginning of one.
+/// The quality of a match; 0 is the best. Titles rank before authors, and authors before topics; within a field, whole words
+/// rank before prefixes.
 type Rank = u8;
 
 /// A position in the results of a word search: the rank of the match, then the item number.
 pub type WordCursor = (Rank, ItemNumber);
 
-/// The field of a book in which a word is found; the better match comes first.
+/// The field of a book in which a word is found, in the order of ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Field {
     Title,
@@ -64,8 +64,8 @@ impl BookMeta {
 }
 
 impl SearchIndex {
-    /// The books in which every word of the query is the beginning of a word, in the order of their ranks (a word counts with
-    /// its best match, a book with its worst word), then of their item numbers. A blank query matches every book.
+    /// The books in which every word of the query is the prefix of a word, by rank and then by item number. The rank of a word
+    /// is that of its best match, and the rank of a book is that of its worst word. A blank query matches every book.
     pub fn find_words(&self, query: &str, after: Option<WordCursor>, limit: usize) -> Found<WordCursor> {
         if query.trim().is_empty() {
             let books = self
@@ -84,7 +84,7 @@ impl SearchIndex {
         Found::first_page(matches.into_iter().map(|(rank, item)| ((rank, item), item)), limit)
     }
 
-    /// The books that match all words, by item number; none without words.
+    /// The books that match all words, by item number; none if `words` is empty.
     fn match_words(&self, words: &[String]) -> Vec<(ItemNumber, Rank)> {
         let Some((first, others)) = words.split_first() else {
             return Vec::new();
@@ -108,7 +108,7 @@ impl SearchIndex {
         matches
     }
 
-    /// The books that have a word which begins so, by item number, each with its best match.
+    /// The books that have a word with this prefix, by item number, each with the rank of its best match.
     fn match_word(&self, prefix: &str) -> Vec<(ItemNumber, Rank)> {
         let mut matches = Vec::new();
         let words = self.words.iter_from(|word| *word.word < *prefix);

@@ -3,10 +3,10 @@
 use common::wire::Book;
 use common::{Seq, Stock};
 
-/// A book: the beginning of its JSON, and the two fields at the end of it, the only ones that a sale changes.
+/// A book: the beginning of its JSON, and its last two fields, the only ones that a sale changes.
 #[derive(Debug)]
 pub(super) struct CachedBook {
-    /// The JSON up to `stock`. Copied for each reader: that costs less than a reference count that all threads share.
+    /// The JSON up to `stock`. Copied for each reader, which costs less than a reference count that all threads share.
     beginning: Box<[u8]>,
     pub(super) stock: Stock,
     /// The entry of the last change.

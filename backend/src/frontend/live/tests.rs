@@ -1,8 +1,9 @@
-use common::client::Freshness;
+use common::client::{AppendedEntries, Freshness};
 use common::wire::{Book, StockEvent};
 use common::{Epoch, Stock, Timestamp};
 use tokio::time::Instant;
 
+use super::own_changes::OWN_CHANGE_TIMEOUT;
 use super::*;
 use crate::fixture::{self, at, book, item};
 use crate::frontend::cache::CacheKey;
