@@ -42,7 +42,7 @@ fn index_decisions(store: &dyn Store, mut index: DecisionIndex, state: &State) -
         if page.is_empty() {
             break;
         }
-        // Entries that another catalog has appended since `load` are left to the ledger thread, which also applies them to books.
+        // The ledger thread applies the entries that another catalog has appended since `load`, also to the books.
         for mut entry in page.into_iter().take_while(|entry| entry.seq <= head) {
             state.share_texts(&mut entry);
             index.push(entry);

@@ -46,8 +46,8 @@ impl Frontend {
         }
     }
 
-    /// The response to an order. Its entries are applied first, or else awaited briefly from the feed, so that the client's next
-    /// read shows its own purchase.
+    /// The response to an order. Its entries are applied first, or else awaited briefly from the feed, so that the client's
+    /// next read shows its own purchase.
     async fn placed(
         &self,
         Placed {

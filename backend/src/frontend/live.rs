@@ -48,8 +48,8 @@ struct FeedState {
     published: Position,
     /// The last entry that was applied in this history.
     last: Option<Entry>,
-    /// The last entry before the feed was disconnected. The next connection sends this entry first; if it differs, the ledger was
-    /// replaced.
+    /// The last entry before the feed was disconnected. The next connection sends this entry first; if it differs, the ledger
+    /// was replaced.
     to_compare: Option<Entry>,
     live: bool,
     /// The head when the feed was connected: entries up to it are older than the connection.

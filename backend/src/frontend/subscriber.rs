@@ -22,8 +22,8 @@ struct Subscriber {
     _permit: OwnedSemaphorePermit,
 }
 
-/// The stream of a subscriber that has the events up to `after`; `None` until the feed is connected for the first time. `head` is
-/// the last entry that the front-end knows; the stream does not begin before it.
+/// The stream of a subscriber that has the events up to `after`; `None` until the feed is connected for the first time. `head`
+/// is the last entry that the front-end knows; the stream does not begin before it.
 pub(super) async fn subscribe(
     live: &Arc<Live>,
     after: Option<Position>,

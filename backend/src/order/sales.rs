@@ -1,5 +1,5 @@
-//! Sends one batch of sales to the catalog. After a lost response, sends it again, marked `resent`, until the outcome is known or
-//! the deadlines have passed.
+//! Sends one batch of sales to the catalog. After a lost response, sends it again, marked `resent`, until the outcome is known
+//! or the deadlines have passed.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use super::{failed, unknown};
 #[cfg(test)]
 mod tests;
 
-/// Minimum timeout. A purchase past its deadline is still sent if it has a key, because an earlier request may have been decided.
+/// Minimum timeout. A purchase past its deadline is still sent if it has a key, because an earlier request may have been
+/// decided.
 const SALE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 /// The timeout of one attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::fixture::{endpoint, item};
 
-/// The next batch of sales that arrives; its connection is closed without an answer.
+/// Receives the next batch of sales, and closes its connection without an answer.
 async fn lost_sales(listener: &TcpListener) -> String {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -30,7 +30,7 @@ async fn lost_sales(listener: &TcpListener) -> String {
 }
 
 #[tokio::test]
-async fn an_order_whose_caller_is_gone_is_sent_again_after_a_lost_answer() {
+async fn an_order_whose_caller_was_dropped_is_sent_again_after_a_lost_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let catalog = RemoteCatalog::new(endpoint(&format!("http://{}", listener.local_addr().unwrap())));
     let service = Arc::new(OrderService::new(Arc::new(catalog), CancellationToken::new()));

@@ -11,7 +11,7 @@ mod books;
 mod refusals;
 mod updates;
 
-/// Two books, number 1 with a stock and number 2 with one copy, and the entries so far.
+/// Two books, number 1 with the given stock and number 2 with one copy, and the entries so far.
 struct Fixture {
     stock: Stock,
     epoch: Epoch,
@@ -106,7 +106,7 @@ fn entry(verdict: Verdict) -> Entry {
 }
 
 #[test]
-fn a_batch_sells_what_is_there_and_not_one_copy_more() {
+fn a_batch_never_sells_more_than_the_stock() {
     let shop = shop(3);
     let mut batch = DecisionBatch::new(&shop, NOW);
     assert_eq!(entry(batch.sell(&sale(1, 2)).unwrap()).kind, Kind::Sold);
@@ -133,7 +133,7 @@ fn the_same_order_twice_in_a_batch_is_sold_once() {
 }
 
 #[test]
-fn a_key_of_another_order_is_refused_and_uses_nothing_up() {
+fn a_key_of_another_order_is_refused_and_changes_nothing() {
     let shop = shop(3);
     let mut batch = DecisionBatch::new(&shop, NOW);
     let first = sale(1, 1);
@@ -180,7 +180,7 @@ fn a_late_order_is_not_applied_but_a_decided_one_is_replayed_late() {
 }
 
 #[test]
-fn a_refusal_is_recorded_only_where_a_second_copy_can_arrive() {
+fn a_refusal_is_recorded_only_if_its_request_can_arrive_again() {
     let shop = shop(0);
     let mut batch = DecisionBatch::new(&shop, NOW);
     let once = Sale {
@@ -241,7 +241,7 @@ fn a_basket_is_sold_whole_and_replayed_whole() {
 }
 
 #[test]
-fn a_basket_with_one_line_too_many_changes_no_stock() {
+fn a_basket_with_one_refused_line_changes_no_stock() {
     let shop = shop(3);
     let mut batch = DecisionBatch::new(&shop, NOW);
     let (sold_out, unknown) = (Some(Reason::SoldOut), Some(Reason::UnknownItem));

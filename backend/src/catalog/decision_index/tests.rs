@@ -22,7 +22,7 @@ fn entry(seq: u64) -> Entry {
     }
 }
 
-/// An order of so many lines from `first` on.
+/// An order of `count` lines from the entry `first`.
 fn order(first: u64, count: usize) -> Vec<Entry> {
     let lines = (first..).zip(GroupPosition::of_group(count));
     let of_order = |(seq, line)| Entry {
@@ -38,7 +38,7 @@ fn id(n: u64) -> OrderId {
 }
 
 #[test]
-fn pages_come_from_memory_as_far_as_it_reaches() {
+fn pages_come_from_memory_if_their_first_entry_is_there() {
     let mut index = DecisionIndex::default();
     assert_eq!(index.entries_after(Seq::ZERO, 9), Some(vec![]));
     (5..=9).for_each(|seq| index.push(entry(seq)));

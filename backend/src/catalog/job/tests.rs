@@ -54,7 +54,7 @@ fn sale(number: u64, quantity: u64) -> Sale {
     }
 }
 
-/// A copy of each of the two books.
+/// An order of one copy of each book.
 fn basket() -> Sale {
     let lines = [1, 2].map(|number| OrderLine {
         item: item(number),
@@ -77,7 +77,7 @@ fn update(change: i64) -> CatalogUpdate {
     }
 }
 
-/// Where the replies to the jobs of a batch arrive.
+/// The receiver of a job's reply.
 type Answer<T> = oneshot::Receiver<Result<T, Error>>;
 
 fn sell(sales: Vec<Sale>) -> (Job, Answer<Decisions>) {
@@ -174,7 +174,7 @@ fn a_change_of_several_books_is_answered_with_each_and_the_withdrawn_ones() {
         ..update(0)
     });
     run(&mut catalog, true, vec![first, second]);
-    // The answer is made after both, and has the price of its time.
+    // Both changes are applied before the answer, which has the price right after its own change.
     let book = restocked.try_recv().unwrap().unwrap().changed.unwrap().books.remove(0);
     assert_eq!((book.cost, book.seq), ("40".parse().unwrap(), Seq(5)));
     let changed = changed.try_recv().unwrap().unwrap().changed.unwrap();
@@ -189,7 +189,7 @@ fn a_change_of_several_books_is_answered_with_each_and_the_withdrawn_ones() {
 }
 
 #[test]
-fn on_a_full_disk_what_needs_no_room_is_answered_beside_what_does() {
+fn on_a_full_disk_earlier_decisions_are_answered_beside_new_sales() {
     let mut catalog = catalog();
     let sold = sale(1, 1);
     let (job, _) = sell(vec![sold.clone()]);
@@ -270,7 +270,7 @@ fn a_job_has_the_trace_of_its_request_and_the_latest_deadline_of_its_orders() {
 fn a_job_adds_its_lines_to_a_batch() {
     assert_eq!(sell(vec![basket(), sale(1, 9)]).0.lines(), 3);
     assert_eq!(change_stock(update(5)).0.lines(), 1);
-    // The queue is bounded by these lines, so a job without any counts too; the end of the thread does not.
+    // A job without lines counts 1, so that the queue is bounded; `Close` counts 0.
     assert_eq!(sell(Vec::new()).0.lines(), 1);
     assert_eq!(Job::ConfirmHead(Reply::new().0).lines(), 1);
     assert_eq!(Job::Close(oneshot::channel().0).lines(), 0);

@@ -72,7 +72,7 @@ fn words_find_titles_before_authors_before_topics() {
 }
 
 #[test]
-fn a_whole_word_is_found_before_the_beginning_of_one_in_the_same_field() {
+fn a_whole_word_is_found_before_a_prefix_in_the_same_field() {
     let index = SearchIndex::new(vec![
         book(1, "Carpentry", "Art", "crafts"),
         book(2, "The Cart", "", "art"),

@@ -11,8 +11,8 @@ use super::Live;
 pub(super) const OWN_CHANGE_TIMEOUT: Duration = Duration::from_millis(50);
 
 impl Live {
-    /// Waits up to [`OWN_CHANGE_TIMEOUT`] for an entry while the feed is live, so that the client's next read through this front-end
-    /// shows its change even without `Bookstore-Seq`.
+    /// Waits up to [`OWN_CHANGE_TIMEOUT`] for an entry while the feed is live, so that the client's next read through this
+    /// front-end shows its change even without `Bookstore-Seq`.
     pub(in crate::frontend) async fn wait_briefly(&self, position: Position) {
         if self.head() < Some(position) && self.state().live {
             // On the heap, because few purchases wait, but the futures of all would have space for it.

@@ -8,7 +8,7 @@ use super::*;
 use crate::fixture::{self, at, book, item};
 use crate::frontend::cache::CacheKey;
 
-/// What the catalog hands to a follower.
+/// A call of a follower by the catalog.
 enum Step {
     Connected { head: u64, store: StoreId, after: u64 },
     Entry(Entry),
@@ -35,7 +35,7 @@ impl Step {
     }
 }
 
-/// A front-end's events over a feed that takes each step so many milliseconds after the start.
+/// A front-end's events over a feed; each step has its time in milliseconds after the start.
 struct Shop {
     live: Arc<Live>,
     tasks: [tokio::task::JoinHandle<()>; 2],
@@ -187,7 +187,7 @@ fn an_answer_is_applied_as_far_as_it_continues_the_feed_of_its_store_and_the_fee
     );
     assert_eq!(written(store, &entries[..1]), Some(6), "old");
     assert_eq!(written(store, &[line(1)]), Some(6), "half an order");
-    // The feed's copy overlaps.
+    // The feed sends the same entries again.
     live.apply(&entries[..5]);
     assert_eq!(live.head(), Some(at(9)));
     assert_eq!(written(store, &entries[3..]), Some(11));
@@ -203,7 +203,7 @@ fn an_answer_is_applied_as_far_as_it_continues_the_feed_of_its_store_and_the_fee
 }
 
 #[test]
-fn a_connection_that_begins_before_what_answers_brought_continues_and_one_of_a_shorter_ledger_does_not() {
+fn a_connection_behind_the_applied_answers_continues_and_one_of_a_shorter_ledger_does_not() {
     for (head, continues) in [(7, true), (6, true), (5, false)] {
         let (live, store) = (Live::new(), StoreId::generate());
         connected(4, store, 4).take(&live);
@@ -235,7 +235,7 @@ async fn another_store_or_a_shorter_ledger_makes_every_subscriber_resync() {
 }
 
 #[tokio::test]
-async fn another_entry_where_the_last_one_was_makes_every_subscriber_resync() {
+async fn another_entry_at_the_last_position_makes_every_subscriber_resync() {
     let (live, store) = (Live::new(), StoreId::generate());
     connected(4, store, 4).take(&live);
     let last = fixture::sold(5, 2, 9);

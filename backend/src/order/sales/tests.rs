@@ -62,7 +62,7 @@ async fn sell(
     (results.into_vec(), calls.into_inner().unwrap(), position.head().seq.0)
 }
 
-/// The problem's code; `None` of a receipt.
+/// The problem's code; `None` for a receipt.
 fn code(result: &OrderResult) -> Option<Code> {
     match result {
         OrderResult::Receipt(_) => None,
@@ -79,7 +79,7 @@ async fn a_batch_is_sent_again_and_marked_after_a_lost_response() {
         assert_eq!(
             start.elapsed() > Duration::ZERO,
             call > 0,
-            "a copy is sent after a delay"
+            "the batch is sent again after a delay"
         );
         if call < 2 { LOST() } else { sold(batch) }
     };
@@ -111,7 +111,7 @@ async fn a_refused_batch_is_not_sent_again() {
         (Code::StorageFull, Code::StorageFull),
         (Code::TooManyRequests, Code::TooManyRequests),
         (Code::Unavailable, Code::Unavailable),
-        // A mistake between the services is not the client's.
+        // A misconfiguration of the services is not the client's fault.
         (Code::Unauthorized, Code::Unavailable),
     ] {
         let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
@@ -202,7 +202,7 @@ async fn a_sale_that_was_left_undecided_is_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sale_left_undecided_after_a_lost_response_is_sent_again_because_the_first_copy_may_be_sold() {
+async fn a_sale_left_undecided_after_a_lost_response_is_sent_again_because_the_first_request_may_be_decided() {
     for outcome in [Outcome::TooManyRefusals, Outcome::StorageFull] {
         let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
         let respond = |call, batch: &SaleBatch| match call {

@@ -67,7 +67,7 @@ fn later_requests_of_a_batch_see_what_it_has_changed() {
         entry(batch.update_books(&withdraw(1)).unwrap()).reason,
         Some(Reason::UnknownItem)
     );
-    // A book that comes back is another one: it begins without a stock.
+    // A withdrawn book that is added again begins without a stock.
     let again = entry(batch.update_books(&set(1, "Again", None)).unwrap());
     assert_eq!((again.stock_after, again.change), (Some(Stock::ZERO), 0));
     let new = entry(batch.update_books(&set(9, "New", Some(4))).unwrap());
@@ -127,7 +127,7 @@ fn the_same_change_is_replayed_and_another_one_needs_another_key() {
             assert_eq!(verdict == Verdict::KeyReused, !is_same, "{decided:?} {other:?}");
         }
     }
-    // Of a refused change the ledger has the books for which it was refused.
+    // A refused change has entries only for the books that were the reason.
     let refused = several(&[1], &[8, 9]);
     assert!(is_replayed(&again(&mut shop(3), &refused, refused.clone())));
     for other in [withdraw(8), several(&[1, 8], &[9]), several(&[9], &[])] {
@@ -170,7 +170,7 @@ fn a_condition_is_about_the_book_or_for_several_about_the_store() {
         ("\"1\"", set(1, "x", None)),
         ("\"1\"", withdraw(1)),
         ("\"1\"", several(&[1], &[])),
-        // There is no such book.
+        // The book does not exist.
         ("*", set(9, "x", None)),
         ("\"0\"", set(9, "x", None)),
     ] {

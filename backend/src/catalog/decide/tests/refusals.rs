@@ -1,4 +1,4 @@
-//! What a batch records only within limits: refusals, and anything on a full disk.
+//! The limit on recorded refusals, and decisions on a full disk.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn a_refusal_beyond_the_limit_is_not_recorded_and_its_key_stays_free() {
     let refused = sale(1, 5);
     assert_eq!(batch.sell(&refused).unwrap(), Verdict::TooManyRefusals);
     assert_eq!(batch.update_books(&change(-4)).unwrap(), Verdict::TooManyRefusals);
-    // What is sold is never limited.
+    // Sales are never limited.
     let of_the_same_key = Sale {
         lines: sale(1, 3).lines,
         ..refused
@@ -63,15 +63,15 @@ fn a_refusal_that_is_not_recorded_is_not_limited() {
 }
 
 #[test]
-fn without_room_only_what_records_nothing_is_decided() {
+fn on_a_full_disk_only_requests_without_new_entries_are_decided() {
     let mut shop = shop(3);
     let (sold, refused) = (sale(1, 1), sale(1, 4));
     let mut batch = DecisionBatch::new(&shop, NOW);
     let recorded = [batch.sell(&sold).unwrap(), batch.sell(&refused).unwrap()];
     shop.entries = batch.into_entries();
     let mut full = DecisionBatch::new(&shop, NOW).with_disk_space(false);
-    for needs_room in [sale(1, 3), sale(1, 9), basket([(1, 1), (2, 1)])] {
-        assert_eq!(full.sell(&needs_room).unwrap(), Verdict::DiskFull);
+    for appending in [sale(1, 3), sale(1, 9), basket([(1, 1), (2, 1)])] {
+        assert_eq!(full.sell(&appending).unwrap(), Verdict::DiskFull);
     }
     assert_eq!(full.update_books(&change(1)).unwrap(), Verdict::DiskFull);
     for (again, recorded) in [&sold, &refused].into_iter().zip(recorded) {

@@ -1,4 +1,4 @@
-//! What a repeated stock update is compared with.
+//! Resent stock updates.
 
 use common::Description;
 
@@ -8,16 +8,16 @@ fn to(stock: u64) -> CatalogUpdate {
     update(1, BookAction::Stock(StockChange::To(Stock::try_from(stock).unwrap())))
 }
 
-/// Decides an update after its first copy was recorded, here by `decided`.
+/// Decides `update` after `decided`, an update with the same id, was recorded.
 pub(super) fn again(shop: &mut Fixture, decided: &CatalogUpdate, update: CatalogUpdate) -> Verdict {
     let mut batch = DecisionBatch::new(shop, NOW);
     batch.update_books(decided).unwrap();
     shop.entries = batch.into_entries();
-    let copy = CatalogUpdate {
+    let resent = CatalogUpdate {
         id: decided.id,
         ..update
     };
-    DecisionBatch::new(shop, NOW).update_books(&copy).unwrap()
+    DecisionBatch::new(shop, NOW).update_books(&resent).unwrap()
 }
 
 pub(super) fn is_replayed(verdict: &Verdict) -> bool {

@@ -1,4 +1,4 @@
-//! Changes of single books: their results, and how much of the index they copy.
+//! Changes of single books: their results, and the number of blocks that they copy.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const NOUNS: [&str; 16] = [
     "Theatre", "River", "Compiler", "Winter", "Island",
 ];
 
-/// A title with a word of its own, as titles have, besides common ones.
+/// A book whose title has a unique word besides common ones.
 fn generated(number: u64) -> BookMeta {
     let noun = |shift: u32| NOUNS[usize::try_from((number >> shift) % 16).unwrap()];
     let title = format!(
@@ -26,7 +26,7 @@ fn generated(number: u64) -> BookMeta {
     book(number, &title, &author, &format!("Topic {}", number % 24))
 }
 
-/// All blocks, and those that `other` does not share.
+/// The number of all blocks, and of those that `other` does not share.
 fn blocks_not_in(index: &SearchIndex, other: &SearchIndex) -> (usize, usize) {
     let in_lists = [
         index.books.blocks_not_in(&other.books),
@@ -87,7 +87,7 @@ fn a_change_of_one_book_among_many_copies_a_few_blocks() {
 }
 
 #[test]
-fn a_topic_is_spelled_as_by_the_lowest_item_number_of_today() {
+fn a_topic_has_the_spelling_of_its_current_lowest_item_number() {
     let mut index = super::index();
     let spelling = |index: &SearchIndex| index.topics()[0].topic.clone();
     index.upsert(book(1, "Ivanhoe", "", "ROMANCE"));
@@ -106,7 +106,7 @@ fn any_book() -> impl Strategy<Value = BookMeta> {
 
 proptest! {
     #[test]
-    fn an_index_that_was_changed_finds_what_a_new_one_finds(
+    fn a_changed_index_finds_the_same_books_as_a_new_one(
         start in proptest::collection::vec(any_book(), 0..8),
         changes in proptest::collection::vec((any::<bool>(), any_book()), 0..16),
         queries in proptest::collection::vec("(j|jan|jane|e|em|c|戰|한|l|a)( (a|b|emma))?", 4),
