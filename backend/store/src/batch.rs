@@ -1,4 +1,4 @@
-//! What every store requires of the entries that it appends.
+//! The check that every store runs on the entries of an append.
 
 use std::path::Path;
 
@@ -6,15 +6,15 @@ use common::{Entry, GroupPosition, Seq};
 
 use crate::{Error, catalog_file};
 
-/// Checks that entries follow `head` without a gap, that they are whole groups, and that a catalog file can hold what they
-/// describe.
+/// Checks that entries follow `head` without a gap, that they are whole groups, and that a catalog file can hold the books that
+/// they describe.
 ///
 /// # Errors
 /// [`Error::Conflict`], [`Error::PartialGroup`], [`Error::CatalogFile`].
 pub(crate) fn check_batch(head: Seq, entries: &[Entry]) -> Result<(), Error> {
     let (mut last, mut open) = (head, None::<&Entry>);
     for entry in entries {
-        // At the largest number `next` stays where it is.
+        // `next` of the largest number returns the same number.
         if entry.seq != last.next() || entry.seq == last {
             return Err(Error::Conflict);
         }

@@ -1,7 +1,7 @@
-//! What a store of ledger format 1 lacks: its entries have neither titles nor descriptions.
+//! The upgrade from ledger format 1, whose entries have neither titles nor descriptions.
 //!
-//! Its upgrade rewrites no entry. It appends a `set` entry with a description for each book, and the titles of older entries
-//! are read from those.
+//! The upgrade rewrites no entry. It appends a `set` entry with a description for each book; older entries get their titles from
+//! these when they are read.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -23,7 +23,7 @@ pub(crate) fn upgrade_entries(head: Seq, books: &[Book]) -> impl Iterator<Item =
     })
 }
 
-/// The entry that describes a book and changes nothing, in the place of the one that changed it last.
+/// An entry that describes a book without changing it, with the number of the entry that changed the book last.
 pub(crate) fn describe(book: &Book, at: Timestamp) -> Entry {
     Entry {
         seq: book.seq,
@@ -44,7 +44,7 @@ pub(crate) fn describe(book: &Book, at: Timestamp) -> Entry {
 
 pub(crate) type Titles = HashMap<ItemNumber, ArcStr>;
 
-/// The titles for orders of format 1: those in force at the upgrade.
+/// The titles for orders of format 1: the titles at the time of the upgrade.
 #[derive(Debug, Default)]
 pub(crate) struct OldTitles {
     /// The last entry of format 1.
@@ -60,7 +60,7 @@ impl OldTitles {
         }
     }
 
-    /// Adds the titles to entries. `load` returns the titles of the upgrade's entries.
+    /// Adds the missing titles to entries. `load` reads the titles from the upgrade's entries, once.
     pub(crate) fn add_to(
         &self,
         entries: &mut [Entry],

@@ -1,4 +1,4 @@
-//! Fuzz targets: what holds for every input of the parsers of this crate. `backend/fuzz` runs them.
+//! Fuzz targets of this crate's parsers. `backend/fuzz` runs them.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a target fails by panicking")]
 
 use std::path::Path;
@@ -18,10 +18,10 @@ pub const TARGETS: [Target; 4] = [
     ("books_blob", books_blob),
 ];
 
-/// No error is longer, whatever the file contains.
+/// The longest error message.
 const ERROR_BYTES_MAX: usize = 1_000;
 
-/// What is read is written and read again equal; an error is within the file, short, and safe to print.
+/// Parsed rows survive writing and parsing. An error names a line of the file, is short, and is safe to print.
 fn catalog_file(input: &[u8]) {
     let path = Path::new("books.csv");
     match catalog_file::parse(input, path) {

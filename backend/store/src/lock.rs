@@ -1,7 +1,7 @@
-//! The lock that keeps a second process out of a store. The system holds it (flock), so a killed process leaves none behind.
+//! The lock that prevents a second process from opening a store. The system releases it (flock) when the process ends.
 //!
-//! The file has two lines: the process that holds the lock, and the id of the store once its ledger is durable. The id shows
-//! a later start that a ledger was here.
+//! The file has two lines: the id of the process that holds the lock, and the id of the store once its ledger is durable. From
+//! the store's id a later start concludes that a ledger existed.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
@@ -23,7 +23,7 @@ pub struct Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file is not enough while a forked child still shares it.
+        // Closing the file is not enough while a forked child shares it.
         let _ = self.file.unlock();
     }
 }
@@ -55,7 +55,7 @@ impl Lock {
             file,
             path: path.to_owned(),
         };
-        // The process's id is informative only: a full disk must not prevent opening.
+        // The process id is only informative: a full disk must not prevent opening.
         let _ = lock.write();
         Ok(lock)
     }
@@ -64,8 +64,8 @@ impl Lock {
         &self.path
     }
 
-    /// Writes the store's id to the file; the ledger is durable.
-    pub(super) fn note_store(&mut self, store: StoreId) {
+    /// Writes the store's id to the file. Call it after the ledger is durable.
+    pub(super) fn record_store(&mut self, store: StoreId) {
         if self.store == Some(store) {
             return;
         }
@@ -81,8 +81,7 @@ impl Lock {
         self.write().map_err(Error::io("write", &self.path))
     }
 
-    /// Writes both lines. The first has a fixed width, so the second changes only if the id does, and an existing file needs
-    /// no room.
+    /// Writes both lines. The first one has a fixed width, so that rewriting an existing file needs no room.
     fn write(&self) -> io::Result<()> {
         let mut content = format!("{:<10}\n", std::process::id());
         if let Some(store) = self.store {
@@ -93,7 +92,7 @@ impl Lock {
     }
 }
 
-/// How the lock file at a path shows that a ledger was here. Reads it without locking it.
+/// The lock file at a path as evidence that a ledger existed; `None` if it names no store. Reads it without locking it.
 pub(super) fn trace(path: &Path) -> Option<String> {
     let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
     let store = read(&is_file.then(|| File::open(path).ok())??).1?;
@@ -101,7 +100,7 @@ pub(super) fn trace(path: &Path) -> Option<String> {
     Some(format!("{name} (of the store {store})"))
 }
 
-/// The process and the store that a lock file names.
+/// The process id and the store id in a lock file.
 fn read(file: &File) -> (Option<u32>, Option<StoreId>) {
     const BYTES_MAX: u64 = 64;
     let mut text = String::new();
@@ -128,7 +127,7 @@ mod tests {
             fs::write(&path, before).unwrap();
             let mut lock = Lock::acquire(&path, folder.path()).unwrap();
             assert_eq!(trace(&path), None);
-            lock.note_store(id);
+            lock.record_store(id);
             drop(lock);
             let content = fs::read_to_string(&path).unwrap();
             assert_eq!(content, format!("{:<10}\n{id}\n", std::process::id()));

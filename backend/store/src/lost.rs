@@ -1,4 +1,4 @@
-//! What is left of a store whose ledger is missing. It is moved aside, never removed.
+//! Files of a store whose ledger is missing. They are moved aside, never removed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::lock::{self, Lock};
 use crate::url::beside;
 use crate::{Error, private_file};
 
-/// Refuses to create a store where `found`, or the lock file, shows that there was one.
+/// Returns [`Error::LedgerMissing`] if `found`, the names of files, or the lock file show that a store existed.
 pub(crate) fn refuse(ledger: &Path, mut found: Vec<String>, lock: &Path) -> Result<(), Error> {
     found.extend(lock::trace(lock));
     if found.is_empty() {
@@ -22,8 +22,8 @@ pub(crate) fn refuse(ledger: &Path, mut found: Vec<String>, lock: &Path) -> Resu
     })
 }
 
-/// Moves files, and a copy of the lock file, into a new folder: `prefix` and the time. Then the lock file names no store any
-/// more. A crash leaves enough for the next start to be refused again.
+/// Moves files, and a copy of the lock file, into the new folder `PREFIX-TIME`, and then removes the store's id from the lock file.
+/// After a crash in between the next start is refused again.
 pub(crate) fn move_aside(files: &[PathBuf], prefix: &Path, lock: &mut Lock) -> Result<(), Error> {
     let at = Timestamp::now().to_string().replace(':', "-");
     let folder = beside(prefix, &format!("-{at}"));

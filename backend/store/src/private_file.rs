@@ -1,4 +1,4 @@
-//! Files that only their owner can read, and their identity while a store uses them.
+//! Files that only their owner can read, and file identities.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -9,8 +9,8 @@ use rustix::fs::OFlags;
 
 use crate::Error;
 
-/// Options for creating or opening a file that is private whatever the umask is. A symbolic link is refused, because its
-/// target may be another program's file.
+/// Options for opening or creating a file with mode 0600 under any umask. A symbolic link is refused, because its target may be
+/// another program's file.
 pub(crate) fn options() -> OpenOptions {
     let mut options = File::options();
     options
@@ -22,7 +22,7 @@ pub(crate) fn options() -> OpenOptions {
     options
 }
 
-/// Makes a private folder and those that it is in, unless it exists, and syncs the name of a new one.
+/// Creates a private folder and its parents unless it exists, and syncs the name of a new folder.
 pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
     if folder.exists() {
         return Ok(());
@@ -40,7 +40,7 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
         .map_err(Error::io("sync", folder))
 }
 
-/// What tells a file from any other of the system.
+/// Identifies a file on this system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileId {
     pub(crate) device: u64,
@@ -55,7 +55,7 @@ impl FileId {
         }
     }
 
-    /// The file with this name; `None` if there is none.
+    /// The file at a path; `None` if there is none.
     pub(crate) fn at(path: &Path) -> io::Result<Option<Self>> {
         match fs::metadata(path) {
             Ok(metadata) => Ok(Some(Self::of(&metadata))),

@@ -1,11 +1,11 @@
-//! Texts that many books or entries share, such as topics.
+//! Deduplicates texts that many books or entries have, such as topics.
 
 use std::collections::HashSet;
 
 use ahash::RandomState;
 use common::ArcStr;
 
-/// Each text once, while books or entries are read.
+/// The distinct texts of the books or entries that are being read.
 #[derive(Debug, Default)]
 pub(crate) struct SharedTexts(HashSet<ArcStr, RandomState>);
 

@@ -28,7 +28,7 @@ impl Url {
         Some(Self::Csv(folders.data_dir().join("bookstore").join("store")))
     }
 
-    /// Whether the store is a server's, which may be away for a time.
+    /// Whether a server has the store, so that it may be unreachable for a time.
     pub fn is_remote(&self) -> bool {
         match self {
             Self::Csv(_) => false,
@@ -39,7 +39,7 @@ impl Url {
         }
     }
 
-    /// The path of the store's lock file; a running shop leaves its address beside it. A shared store has none.
+    /// The path of the store's lock file; a shared store has none. A running shop writes its address to a file beside it.
     pub fn lock_path(&self) -> Option<PathBuf> {
         match self {
             Self::Csv(folder) => Some(folder.join("lock")),
@@ -51,7 +51,7 @@ impl Url {
     }
 }
 
-/// A file's path with a suffix after its name.
+/// A file's path with a suffix appended to its name.
 pub(super) fn beside(file: &std::path::Path, suffix: &str) -> PathBuf {
     let mut path = std::ffi::OsString::from(file);
     path.push(suffix);
@@ -76,7 +76,7 @@ impl FromStr for Url {
             ("sqlite" | "postgres" | "postgresql", _) => {
                 Err("this program is built without databases; expected csv:DIR".to_owned())
             }
-            // Only the scheme is shown: the rest may contain a password.
+            // The message contains only the scheme, because the rest may contain a password.
             _ => Err(format!(
                 "{scheme:?} is no store; expected csv:DIR, sqlite:FILE or postgres://HOST/DATABASE"
             )),

@@ -1,4 +1,4 @@
-//! The file of the active segment: beginning one, sealing it, and making sure that it is durable.
+//! Creates, seals and recovers the file of the active segment.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ pub(super) fn write_new(files: &Files<'_>, marker: &Marker, first: Seq) -> Resul
     Ok((file, start.len() as u64))
 }
 
-/// Renames the active segment to its final name and starts the next one after `head`; returns both. A segment without
-/// entries, which would have the same name as the next one, is replaced.
+/// Renames the active segment to its final name and starts the next one after `head`; returns both. The new segment replaces one
+/// without entries, because both would get the same name.
 pub(super) fn seal(
     files: &Files<'_>,
     active: &Segment,
@@ -49,16 +49,16 @@ pub(super) fn seal(
     Ok((sealed, next))
 }
 
-/// Whether the whole active segment is certainly durable: it is new, and was synced before it got its name, or the catalog
-/// file that its last marker names is published, which happens after a sync of the ledger.
+/// Whether the whole active segment is certainly durable: it is new, and so was synced before it got its name; or the catalog
+/// file of its last marker exists, which is written after a sync of the ledger.
 pub(super) fn is_durable(scan: &Scan, catalog: Digest) -> bool {
     let Marker { replaced, new, .. } = scan.marker;
     let is_published = replaced != new && catalog == new;
     scan.torn.is_none() && (scan.is_new || (scan.ends_in_marker && is_published))
 }
 
-/// Copies the valid part of the active segment into a fresh, synced file. Its pages may be in the system's cache only: after a
-/// failed sync the system does not write them again. Without room for a copy the last batch is written again in place.
+/// Copies the valid part of the active segment into a new, synced file. After a failed sync its pages may be only in the system's
+/// cache, and the system does not write them again. Without room for a copy the last batch is rewritten in place.
 pub(super) fn rewrite(files: &Files<'_>, active: &Segment, scan: &Scan) -> Result<Arc<dyn File>, Error> {
     if let Some((line, why)) = &scan.torn {
         let path = active.path.display();
@@ -81,7 +81,7 @@ pub(super) fn rewrite(files: &Files<'_>, active: &Segment, scan: &Scan) -> Resul
     })
 }
 
-/// Cuts the active segment after its valid part and writes the last batch over itself, which needs no room.
+/// Truncates the active segment to its valid part and rewrites the last batch in place, which needs no room.
 fn rewrite_in_place(files: &Files<'_>, active: &Segment, scan: &Scan) -> Result<Arc<dyn File>, Error> {
     let path = &active.path;
     let file = files.disk.open_to_write(path).map_err(Error::io("open", path))?;

@@ -1,7 +1,7 @@
-//! The blob with the books as of a checkpoint. It saves a start the replay of all earlier entries; if it is missing, torn or
-//! of another checkpoint, the ledger is read from its beginning.
+//! The blob with the books as of a checkpoint. With it a start reads only later entries; if it is missing, torn or of another
+//! checkpoint, the start reads the whole ledger.
 //!
-//! A book is a line as in the ledger: the entry that would describe it as it is.
+//! A book has the format of a ledger line: an entry that describes the book without changing it.
 
 use common::wire::Book;
 
@@ -12,7 +12,7 @@ use crate::{Error, format_1};
 
 const NAME: &str = "books";
 
-/// Saves the books of a checkpoint. Without them only the next start takes longer, so an error is logged.
+/// Saves the books of a checkpoint. An error is only logged, because it only makes the next start slower.
 pub(super) fn put(files: &Files<'_>, marker: &Marker, books: &[Book]) {
     let mut blob = header(marker);
     for book in books {
@@ -29,7 +29,7 @@ pub(super) fn get(files: &Files<'_>, marker: &Marker) -> Result<Option<Vec<Book>
     Ok(blob.and_then(|blob| parse(blob.strip_prefix(header(marker).as_slice())?)))
 }
 
-/// Identifies the checkpoint.
+/// The first line, which identifies the checkpoint.
 fn header(marker: &Marker) -> Vec<u8> {
     format!("books {} {} {}\n", marker.store, marker.seq, marker.new).into_bytes()
 }

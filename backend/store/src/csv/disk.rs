@@ -1,4 +1,4 @@
-//! The file operations that the store uses, behind a trait that tests implement to simulate a loss of power.
+//! The store's file operations, behind a trait that tests implement to simulate a loss of power.
 
 use std::fmt;
 use std::fs;
@@ -19,12 +19,12 @@ pub(super) trait Disk: fmt::Debug + Send + Sync {
     fn open_to_write(&self, path: &Path) -> io::Result<Arc<dyn File>>;
     /// Creates or truncates a file and opens it for reading and writing.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>>;
-    /// Renames a file and replaces the one that had the name.
+    /// Renames a file; replaces an existing file.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// The names in a folder, in any order.
     fn names(&self, folder: &Path) -> io::Result<Vec<String>>;
-    /// The file with this name; `None` if there is none.
+    /// The file at a path; `None` if there is none.
     fn id_at(&self, path: &Path) -> io::Result<Option<FileId>>;
     /// Makes the names in the store's folder durable.
     fn sync_folder(&self) -> io::Result<()>;
@@ -32,14 +32,14 @@ pub(super) trait Disk: fmt::Debug + Send + Sync {
     fn now(&self) -> Instant;
 }
 
-/// An open file, which a rename does not affect.
+/// An open file. Renaming does not affect it.
 pub(super) trait File: fmt::Debug + Send + Sync {
     fn id(&self) -> io::Result<FileId>;
     /// In bytes.
     fn length(&self) -> io::Result<u64>;
     /// Reads at least one byte, or none at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
-    /// Writes all bytes; after an error any part of them may be written.
+    /// Writes all bytes; an error may leave any part of them written.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Makes content and length durable.
     fn sync(&self) -> io::Result<()>;
@@ -50,7 +50,7 @@ pub(super) trait File: fmt::Debug + Send + Sync {
 /// The operating system's file system.
 #[derive(Debug)]
 pub(super) struct Real {
-    /// Kept open: a process without a free descriptor must not fail to sync names that it has changed.
+    /// Kept open: syncing changed names must not fail for lack of a file descriptor.
     folder: fs::File,
 }
 
@@ -84,7 +84,7 @@ impl Disk for Real {
     }
 
     fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
-        // The store's own names are UTF-8.
+        // All names of the store are UTF-8, so other names are skipped.
         fs::read_dir(folder)?
             .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
             .collect()

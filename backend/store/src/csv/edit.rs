@@ -1,4 +1,4 @@
-//! A catalog file that was edited by hand, compared with the books that the store wrote to it.
+//! Compares a catalog file that was edited by hand with the books that the store wrote to it.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use common::{Description, ItemNumber};
 use crate::Difference;
 use crate::catalog_file::CatalogRow;
 
-/// The values in an edited file that differ both from what was written and from the ledger's newest books. A stock that
-/// only sales have changed since is not an edit.
+/// The values in an edited file that differ from both the written books and the ledger's current books. A stock that differs only
+/// because of later sales is not an edit.
 pub(super) fn differences(edited: &[CatalogRow], written: &[Book], books: &[Book]) -> Vec<Difference> {
     let edited: BTreeMap<ItemNumber, &CatalogRow> = edited.iter().map(|row| (row.item, row)).collect();
     let (written, books) = (by_item(written), by_item(books));
@@ -46,7 +46,7 @@ pub(super) fn differences(edited: &[CatalogRow], written: &[Book], books: &[Book
     differences
 }
 
-/// The rows of an edited file; a stock that was not edited becomes the ledger's, so that later sales stay.
+/// The rows of an edited file, with every unedited stock replaced by the ledger's, so that later sales stay.
 pub(super) fn merged(mut edited: Vec<CatalogRow>, written: &[Book], books: &[Book]) -> Vec<CatalogRow> {
     let (written, books) = (by_item(written), by_item(books));
     for row in &mut edited {
@@ -63,7 +63,7 @@ fn by_item(books: &[Book]) -> BTreeMap<ItemNumber, &Book> {
     books.iter().map(|book| (book.item, book)).collect()
 }
 
-/// The name and the value of each column that can be edited.
+/// The name and the value of each editable column.
 fn columns(row: &CatalogRow) -> Vec<(&'static str, String)> {
     let CatalogRow {
         item: _,

@@ -1,4 +1,4 @@
-//! The files beside the ledger: `catalog.csv` for the shopkeeper to read and edit, and blobs. All of them follow from the
+//! The files beside the ledger: `catalog.csv` for the shopkeeper to read and edit, and blobs. All of them can be rebuilt from the
 //! ledger.
 
 use std::io;
@@ -14,14 +14,15 @@ use crate::Error;
 
 /// The active segment.
 pub(super) const ACTIVE: &str = "ledger.csv";
-/// The next active segment, until it is complete.
+/// The temporary name of the next active segment.
 pub(super) const ACTIVE_NEW: &str = "ledger.csv.new";
 /// The catalog file for people.
-const CATALOG: &str = "catalog.csv";
-const CATALOG_NEW: &str = "catalog.csv.new";
-/// The copy that format 1 keeps of the catalog file.
+pub(super) const CATALOG: &str = "catalog.csv";
+/// The temporary name of the next catalog file.
+pub(super) const CATALOG_NEW: &str = "catalog.csv.new";
+/// The copy of the catalog file in a store of format 1.
 pub(super) const FORMAT_1_COPY: &str = ".catalog.csv";
-/// What a blob's file name begins and ends with.
+/// The prefix and the suffix of a blob's file name.
 const BLOB_NAME: (&str, &str) = (".", ".note");
 
 /// The files of a store's folder.
@@ -57,7 +58,7 @@ impl Files<'_> {
         disk::read_file(self.disk, &path).map_err(Error::io("read", &path))
     }
 
-    /// Replaces the catalog file durably. On a full disk nothing is left behind.
+    /// Replaces the catalog file durably. On a full disk no file remains.
     pub(super) fn publish(&self, content: &[u8]) -> Result<(), Error> {
         let new = self.folder.join(CATALOG_NEW);
         self.write_new(&new, content)?;
@@ -74,7 +75,7 @@ impl Files<'_> {
         self.sync_folder()
     }
 
-    /// Writes a new file and makes its content durable. On a full disk nothing is left behind.
+    /// Writes a new file and makes its content durable. After an error no file remains.
     pub(super) fn write_new(&self, path: &Path, content: &[u8]) -> Result<Arc<dyn File>, Error> {
         match disk::write_file(self.disk, path, content) {
             Ok(file) => Ok(file),
@@ -85,7 +86,7 @@ impl Files<'_> {
         }
     }
 
-    /// Saves a blob with a checksum, which makes a sync unnecessary: a torn blob reads as missing.
+    /// Saves a blob with a checksum instead of a sync: a torn blob reads as missing.
     pub(super) fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         let path = self.blob_path(name);
         let new = path.with_added_extension("new");
@@ -95,7 +96,7 @@ impl Files<'_> {
             self.disk.rename(&new, &path)
         });
         written.map_err(|source| {
-            // A leftover is replaced by the next blob.
+            // The next blob replaces a file that cannot be removed.
             let _ = disk::remove_if_exists(self.disk, &new);
             Error::of_write(&new, source)
         })
@@ -118,20 +119,20 @@ impl Files<'_> {
         self.folder.join(format!("{start}{name}{end}"))
     }
 
-    /// Whether a file is a blob, by its name.
+    /// Whether a file name is that of a blob.
     pub(super) fn is_blob(name: &str) -> bool {
         let (start, end) = BLOB_NAME;
         name.starts_with(start) && name.ends_with(end)
     }
 
-    /// Whether a file is one of a store, by its name.
+    /// Whether a file name is that of a file of a store.
     pub(super) fn is_own(name: &str) -> bool {
         let of_ledger = name == ACTIVE || name == ACTIVE_NEW || Segment::first_of(name).is_some();
         let of_catalog = name.strip_prefix('.').unwrap_or(name).starts_with(CATALOG);
         of_ledger || of_catalog || Self::is_blob(name.strip_suffix(".new").unwrap_or(name))
     }
 
-    /// The names of files that only a store with a ledger contains.
+    /// The existing files that only a store with a ledger contains.
     pub(super) fn leftovers(&self) -> Result<Vec<String>, Error> {
         let mut names = self.names()?;
         names.retain(|name| name == FORMAT_1_COPY || Self::is_blob(name) || Segment::first_of(name).is_some());

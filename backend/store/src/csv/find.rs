@@ -1,4 +1,4 @@
-//! Finding an order in the ledger's files, which have no index: its id is searched in their text.
+//! Finds an order in the ledger's files by a text search for its id, because they have no index.
 
 use std::ops::{ControlFlow, RangeInclusive};
 
@@ -12,7 +12,7 @@ use super::segments::each_entry;
 use crate::Error;
 use crate::texts::SharedTexts;
 
-/// Finds the lines of an order whose first one is in a range, in the newest segments first.
+/// Finds the lines of an order whose first line is in a range; searches the newest segments first.
 pub(super) fn find(
     disk: &dyn Disk,
     segments: &[Segment],
@@ -53,7 +53,8 @@ fn group(disk: &dyn Disk, segments: &[Segment], head: Seq, first: &Entry) -> Res
 }
 
 impl Segment {
-    /// Searches the text between two entries for an order's id, without parsing other lines. Returns its first line.
+    /// Searches the text between two entries for an order's id and parses only the lines that contain it. Returns the order's
+    /// first line.
     fn find(
         &self,
         disk: &dyn Disk,
@@ -81,7 +82,7 @@ impl Segment {
                 });
                 let entry = entry
                     .map_err(|why| self.damaged(&*file, offset.saturating_add(start as u64), &why))?
-                    // The id may be a part of a title.
+                    // A title may contain the id.
                     .filter(|entry| entry.order == Some(order) && entry.line.is_first() && among.contains(&entry.seq));
                 if entry.is_some() {
                     found = entry;

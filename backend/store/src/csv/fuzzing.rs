@@ -1,4 +1,4 @@
-//! The fuzz targets of a CSV store's files. Inputs have no checksums, which no fuzzer would guess; they are added here.
+//! The fuzz targets of a CSV store's files. The targets add the checksums, because no fuzzer would guess them.
 #![expect(clippy::unwrap_used, reason = "a target fails by panicking")]
 
 use std::fs;
@@ -12,10 +12,10 @@ use crate::format_1::describe;
 use crate::texts::SharedTexts;
 use crate::{EditPolicy, Error, Store as _};
 
-/// An entry or a marker that is read is written and read again equal.
+/// A parsed entry or marker survives writing and parsing.
 pub(crate) fn ledger_line(input: &[u8]) {
     let text = input.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    // Without a valid checksum.
+    // The input itself rarely has a valid checksum.
     let _ = Line::parse(text);
     let checked = with_checksum(text);
     let Ok(line) = Line::parse(checked.trim_ascii_end()) else {
@@ -36,7 +36,7 @@ pub(crate) fn ledger_line(input: &[u8]) {
     }
 }
 
-/// The books of a checkpoint are written and read again equal.
+/// Parsed books of a checkpoint survive writing and parsing.
 pub(crate) fn books_blob(input: &[u8]) {
     let lines = input.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     let text: Vec<u8> = lines.flat_map(with_checksum).collect();
@@ -49,8 +49,8 @@ pub(crate) fn books_blob(input: &[u8]) {
     }
 }
 
-/// A store opens and holds the same when it is opened again, or is refused and stays as it is. Lines get checksums, but the first
-/// one and those that begin with an exclamation mark.
+/// A store either opens, with the same content when it is reopened, or is refused and not changed. Every line gets a checksum except
+/// the first one and lines that begin with an exclamation mark.
 pub(crate) fn ledger(input: &[u8]) {
     let mut ledger = Vec::new();
     for (index, line) in input.split_inclusive(|&byte| byte == b'\n').enumerate() {
@@ -79,7 +79,7 @@ pub(crate) fn ledger(input: &[u8]) {
     }
 }
 
-/// A folder of this process in memory, where the system has one.
+/// An empty folder for this process, in memory if the system has `/dev/shm`.
 fn empty_folder() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let parent = if memory.is_dir() {
@@ -88,7 +88,7 @@ fn empty_folder() -> PathBuf {
         std::env::temp_dir()
     };
     let folder = parent.join(format!("bookstore-fuzz-{}", std::process::id()));
-    // It is missing at the first call.
+    // The folder does not exist at the first call.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).unwrap();
     folder

@@ -1,4 +1,4 @@
-//! The content of a store's folder as it is found, before anything changes.
+//! Reads the content of a store's folder without changing it.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -16,41 +16,41 @@ use super::{books_blob, edit, encode, rebuild, segments, shown};
 use crate::catalog_file::{self, CatalogRow};
 use crate::{Difference, Error, INSPECTIONS_MAX, StoreState};
 
-/// The content of a folder, not yet changed.
+/// The content of a folder before opening changes it.
 #[derive(Debug)]
 pub(super) struct FolderInspection<'a> {
     pub(super) files: Files<'a>,
     pub(super) sealed: Vec<Segment>,
     pub(super) active: Segment,
     pub(super) scan: Scan,
-    /// The current `catalog.csv`.
+    /// The digest of the current `catalog.csv`.
     pub(super) digest: Digest,
-    /// The books of the newest marker, until they are rebuilt from.
+    /// The books as of the newest marker, until [`rebuild`](Self::rebuild) takes them.
     blob: Option<Vec<Book>>,
 }
 
-/// What the ledger leads to.
+/// The state that follows from the ledger.
 #[derive(Debug)]
 pub(super) struct Rebuilt {
     pub(super) state: StoreState,
     pub(super) catalog: CatalogStatus,
-    /// The books as of the newest marker; there unless the status is `Current`.
+    /// The books as of the newest marker; always `Some` unless the status is `Current`.
     pub(super) written: Option<Vec<Book>>,
 }
 
-/// What `catalog.csv` is.
+/// The state of `catalog.csv`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CatalogStatus {
-    /// The file that the newest marker names, or not a file of the store yet.
+    /// The file that the newest marker names, or any file before the first checkpoint.
     Current,
-    /// Missing, or still the one that the newest marker replaces.
+    /// Missing, or still the file that the newest marker replaces.
     Outdated,
     /// Edited by hand.
     Edited,
 }
 
-/// Inspects a folder; `None` if it has no ledger. Without the lock a catalog may append, start a segment and write a
-/// checkpoint meanwhile: what is found is the folder as of one moment all the same.
+/// Inspects a folder; `None` if it has no ledger. The result is the folder as of one moment, even if a catalog appends, starts a
+/// segment or writes a checkpoint meanwhile.
 pub(super) fn inspect_folder<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result<Option<FolderInspection<'a>>, Error> {
     let files = Files { disk, folder };
     let catalog = || {
@@ -66,10 +66,10 @@ pub(super) fn inspect_folder<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result
         let scan = recovery::scan(disk, &active)?;
         active.first = scan.first;
         active.length = scan.length;
-        // Those that were sealed since the active one was opened.
+        // Drop the segments that were sealed after the active one was opened.
         sealed.retain(|segment| segment.first < active.first);
         let blob = books_blob::get(&files, &scan.marker)?;
-        // A checkpoint writes a marker, the catalog file, and the blob.
+        // A checkpoint writes the marker, the catalog file and the blob, in this order.
         if catalog()? == before {
             let inspection = FolderInspection {
                 files,
@@ -95,7 +95,7 @@ impl FolderInspection<'_> {
         self.sealed.iter().chain(active).cloned().collect()
     }
 
-    /// Replays the ledger; `written` asks for the books as of the newest marker in any case.
+    /// Rebuilds the books from the ledger; with `written` always as of the newest marker too.
     pub(super) fn rebuild(&mut self, written: bool) -> Result<Rebuilt, Error> {
         let Scan { marker, head, .. } = self.scan;
         let blob = self.blob.take();
@@ -106,7 +106,7 @@ impl FolderInspection<'_> {
                 let until = wants_written.then_some(marker.seq);
                 rebuild::books_at(&self.files, &self.segments(), &marker, blob, until, head)?
             }
-            // The books are not there yet.
+            // The books arrive at the end of the restore.
             true => (Vec::new(), None),
         };
         let state = StoreState {
@@ -127,7 +127,7 @@ impl FolderInspection<'_> {
         match self.digest {
             digest if seq == Seq::ZERO || digest == new => CatalogStatus::Current,
             Digest(None) => CatalogStatus::Outdated,
-            // The blob is saved after the file is.
+            // The catalog file is written before the blob.
             digest if digest == replaced && !has_blob => CatalogStatus::Outdated,
             _ => CatalogStatus::Edited,
         }
@@ -148,7 +148,7 @@ impl FolderInspection<'_> {
         match (current, &rebuilt.written) {
             (Some(current), Some(written))
                 if rebuilt.catalog != CatalogStatus::Outdated
-                    // Else a checkpoint has replaced it since.
+                    // If the digest differs, a checkpoint has replaced the file meanwhile.
                     && Digest::of(Some(&current)) == self.digest
                     && encode(&self.files, written)? != current =>
             {
@@ -159,7 +159,7 @@ impl FolderInspection<'_> {
     }
 }
 
-/// Parses an edited file and compares it with the books that were written to it and the newest ones.
+/// Parses an edited file and compares it with the books that were written to it and with the current books.
 pub(super) fn compare(
     files: &Files<'_>,
     edited: &[u8],
@@ -186,12 +186,12 @@ pub(super) fn compare(
 pub(super) fn find_segments(disk: &dyn Disk, folder: &Path) -> Result<Option<(Vec<Segment>, Segment)>, Error> {
     let path = folder.join(ACTIVE);
     for _ in 0..INSPECTIONS_MAX {
-        // First the active one: if a catalog seals it before the others are listed, it is among them too.
+        // Open the active segment first: if a catalog seals it before the names are listed, it is among them too.
         let active = match disk.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             file => Some(file.map_err(Error::io("open", &path))?),
         };
-        // Or a crash, or this look, came between the two renames of `seal`.
+        // `ledger.csv` is missing between the two renames of `seal`.
         let is_sealing = active.is_none() && disk.open(&folder.join(ACTIVE_NEW)).is_ok();
         let mut sealed = segments::sealed(disk, folder)?;
         if let Some(file) = active {
@@ -208,7 +208,7 @@ pub(super) fn find_segments(disk: &dyn Disk, folder: &Path) -> Result<Option<(Ve
             let file = Some(last.open(disk)?);
             return Ok(Some((sealed, Segment { file, ..last })));
         }
-        // There is no store, or its active segment is lost, or it got its name just now.
+        // Retry: no store exists, or its active segment is lost, or the segment was renamed meanwhile.
     }
     Ok(None)
 }

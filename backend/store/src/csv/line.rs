@@ -21,23 +21,24 @@ use crate::texts::SharedTexts;
 
 /// The first line of a segment of format 1.
 const HEADER_1: &str = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c";
-/// The first line of a segment of format 2, without the columns of the description and the last two.
+/// The beginning of the first line of a segment of format 2. The columns of the description, `batch` and `crc32c` follow.
 const HEADER_2: &str = "seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title";
 
-/// The first column of the description.
+/// The index of the first column of the description.
 const DESCRIPTION: usize = 13;
 const BATCH: usize = DESCRIPTION + Description::COLUMNS.len();
-/// The columns before the checksum.
+/// The number of columns before the checksum.
 const COLUMNS: usize = BATCH + 1;
-/// A line of an older version has fewer columns of the description, at least the first.
+/// The number of columns if the description has only one, as an older version wrote it.
 const COLUMNS_MIN: usize = DESCRIPTION + 2;
 const COLUMNS_1: usize = 11;
-/// The comma and the eight digits after the checked part.
+/// The comma and the eight digits of the checksum.
 const CHECK_BYTES: usize = 9;
-/// No line is longer: a title and the texts of a description, each quoted, all of quotes, and 512 bytes for the rest.
+/// The longest line: a title and the texts of a description (worst case: every character is a quote, doubled), and 512 bytes for
+/// the other columns.
 pub(super) const LINE_BYTES_MAX: usize = (1 + Description::COLUMNS.len()) * (2 * limits::NAME_BYTES_MAX + 3) + 512;
 
-/// What is wrong with a line.
+/// Why a line cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Error {
     /// The line is torn or damaged.
@@ -51,10 +52,11 @@ pub(super) enum Error {
 /// The format of a segment's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
-    /// Without groups, titles and descriptions.
+    /// Format 1, without groups, titles and descriptions.
     One,
     /// Format 2 with fewer columns of the description, as an older version wrote it.
     OldTwo,
+    /// Format 2 with all columns.
     Two,
 }
 
@@ -72,7 +74,7 @@ impl Format {
     }
 }
 
-/// The first line of a segment of format 2 whose descriptions have so many columns.
+/// The first line of a segment of format 2 with the first `description_columns` columns of the description.
 fn header(description_columns: usize) -> String {
     let columns = [HEADER_2].into_iter();
     let described = Description::COLUMNS.into_iter().take(description_columns);
@@ -86,7 +88,7 @@ fn header(description_columns: usize) -> String {
 /// A line with a valid checksum; its columns are not parsed yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
-    /// A column that a line of an older version lacks is empty.
+    /// A column that an older version did not write is empty.
     columns: [&'a [u8]; COLUMNS],
     is_format_1: bool,
 }
@@ -168,7 +170,7 @@ impl<'a> Line<'a> {
         self.column(0, "seq")
     }
 
-    /// The first entry of its batch.
+    /// The number of the first entry of the line's batch.
     pub(super) fn batch(&self) -> Result<Seq, Error> {
         self.column(BATCH, "batch")
     }
@@ -177,7 +179,7 @@ impl<'a> Line<'a> {
         self.column(2, "kind")
     }
 
-    /// The position in its group.
+    /// The position of the entry in its group.
     pub(super) fn group_line(&self) -> Result<GroupPosition, Error> {
         match (self.optional(4, "line")?, self.optional(5, "lines")?) {
             (None, None) => Ok(GroupPosition::ONLY),
@@ -189,7 +191,7 @@ impl<'a> Line<'a> {
     pub(super) fn entry(&self, texts: &mut SharedTexts) -> Result<Entry, Error> {
         let description = self.description(texts)?;
         let title = self.title()?.map(|title| match description {
-            // The titles of orders repeat.
+            // Many orders have the same title.
             None => texts.get(&title),
             Some(_) => (&*title).into(),
         });
@@ -210,7 +212,7 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// The book as an entry with a description leaves it; `None` for other entries.
+    /// The book after an entry with a description; `None` for other entries.
     pub(super) fn book(&self, texts: &mut SharedTexts) -> Result<Option<Book>, Error> {
         let Some(description) = self.description(texts)? else {
             return Ok(None);
@@ -234,7 +236,7 @@ impl<'a> Line<'a> {
         Description::from_texts(columns).map_err(|_| Error::Column("topic"))
     }
 
-    /// The order's id, if this is its first line.
+    /// The order id, if this is the first line of an order.
     pub(super) fn first_of_order(&self) -> Result<Option<OrderId>, Error> {
         match self.group_line()?.is_first() {
             true => self.optional(9, "order"),
@@ -242,12 +244,12 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The column `order`, to compare lines of one group.
+    /// The unparsed column `order`.
     pub(super) fn order_bytes(&self) -> &'a [u8] {
         self.columns[9]
     }
 
-    /// Whether the entry belongs to an import, whose batch ends in a marker. In format 1 every such entry does.
+    /// Whether the entry belongs to an import, whose batch ends in a marker. In format 1 every `set` and `withdrawn` entry does.
     pub(super) fn needs_marker(&self) -> bool {
         let is_import = [Kind::Set, Kind::Withdrawn]
             .iter()

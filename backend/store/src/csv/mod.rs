@@ -1,7 +1,7 @@
 //! A store in a folder of plain files: the append-only `ledger.csv`, which is authoritative, and `catalog.csv`, a checkpoint
 //! for people to read and edit. A batch is one write and one sync.
 //!
-//! It must never retry a failed sync, never truncate durable lines, and never overwrite a manual edit without permission.
+//! The store must never retry a failed sync, truncate durable lines, or overwrite a manual edit without permission.
 
 mod active;
 mod append;
@@ -47,7 +47,7 @@ use super::lock::Lock;
 use super::{EditPolicy, Error, Inspection, Store, StoreState, WriterGuard, lost, private_file};
 
 const LOCK: &str = "lock";
-/// A segment that is larger than this is sealed, and a new one is started.
+/// The size in bytes at which a segment is sealed and the next one is started.
 const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A store of CSV files.
@@ -68,11 +68,11 @@ pub struct CsvStore {
     _lock: Option<Lock>,
 }
 
-/// What is durable and visible to readers.
+/// The durable part of the ledger, which readers use.
 #[derive(Debug, Clone)]
 struct ReadView {
     head: Seq,
-    /// In order; the last one is active.
+    /// All segments in order; the last one is active.
     segments: Vec<Segment>,
 }
 
@@ -87,7 +87,7 @@ impl CsvStore {
         Self::open_on(real(folder)?, folder, edit, SEGMENT_BYTES_MAX, Some(lock))
     }
 
-    /// Moves what is left of a store without a ledger into a folder `lost-TIME` of its folder.
+    /// If the ledger is missing, moves the store's other files into the folder `lost-TIME` of its folder.
     pub(crate) fn init(folder: &Path) -> Result<(), Error> {
         if !folder.is_dir() {
             return Ok(());
@@ -158,7 +158,7 @@ impl CsvStore {
     ) -> Result<Self, Error> {
         let opened = open::open(&*disk, folder, edit)?;
         if let Some(lock) = &mut lock {
-            lock.note_store(opened.state.store);
+            lock.record_store(opened.state.store);
         }
         let wants_checkpoint =
             opened.is_upgraded && opened.manual_edit.is_none() && !opened.append_state.marker.is_restore;
@@ -219,7 +219,7 @@ impl CsvStore {
         self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Adds what entries of format 1 lack.
+    /// Adds the missing titles to entries of format 1.
     fn with_titles(&self, mut entries: Vec<Entry>, segments: &[Segment]) -> Result<Vec<Entry>, Error> {
         self.old_titles.add_to(&mut entries, || {
             let books = rebuild::upgraded_books(&*self.disk, segments)?;

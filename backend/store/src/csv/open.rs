@@ -1,5 +1,5 @@
-//! Opening a store. No file changes before it is certain that the store can be opened, and the store serves nothing before
-//! everything it serves is durable.
+//! Opens a store. No file changes before it is certain that the store can be opened, and the store returns no entry before all
+//! entries are durable.
 
 use std::io;
 use std::path::Path;
@@ -17,17 +17,17 @@ use super::{LOCK, active, encode, upgrade};
 use crate::catalog_file::CatalogRow;
 use crate::{EditPolicy, Error, StoreState, lost};
 
-/// A store that is ready to serve.
+/// The parts of a store that is ready to serve.
 #[derive(Debug)]
 pub(super) struct Opened {
-    /// In order; the last one is active.
+    /// All segments in order; the last one is active.
     pub(super) segments: Vec<Segment>,
     pub(super) append_state: AppendState,
-    /// What the ledger leads to.
+    /// The state that follows from the ledger.
     pub(super) state: StoreState,
-    /// The edit that was found, if it is a valid catalog file.
+    /// The manual edit, if it is a valid catalog file.
     pub(super) manual_edit: Option<Vec<CatalogRow>>,
-    /// Whether the store was of format 1, whose checkpoint saves no replay any more.
+    /// Whether the store was of format 1: the upgrade makes its checkpoint useless.
     pub(super) is_upgraded: bool,
 }
 
@@ -93,10 +93,10 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<O
     };
     drop(written);
 
-    // From here on files change.
+    // No file was changed before this line.
     let path = folder.join(ACTIVE);
     if found.active.path != path {
-        // A crash came between the two renames of `seal`.
+        // A crash interrupted `seal` between its two renames.
         files.rename(&found.active.path, &path)?;
         found.active.path = path;
     }
@@ -126,7 +126,7 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<O
                 files.save_edit(&edited)?;
             }
             match files.publish(&content) {
-                // The ledger has all that the file has.
+                // The file is not needed: the ledger contains the same data.
                 Err(error @ Error::Full { .. }) => {
                     tracing::warn!(%error, "the catalog file is out of date");
                     opened.append_state.is_published = false;

@@ -1,4 +1,4 @@
-//! The books that follow from the ledger.
+//! Rebuilds the books from the ledger.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use super::segments;
 use crate::Error;
 use crate::texts::SharedTexts;
 
-/// The books as of `head` and, if wanted, as of the newest marker. They continue from those of the marker's `blob`.
+/// The books as of `head` and, if `wants_written` is set, as of that entry. Starts from the books in `blob`, if there is one.
 pub(super) fn books_at(
     files: &Files<'_>,
     segments: &[Segment],
@@ -54,12 +54,12 @@ pub(super) fn books_at(
     Ok((books, written))
 }
 
-/// Books as of an entry.
+/// The books as of an entry, while entries are applied.
 #[derive(Debug, Clone)]
 pub(super) struct Rebuild {
-    /// The last entry that was applied.
+    /// The last applied entry.
     at: Seq,
-    /// A book of format 1 has no title until an entry describes it.
+    /// A book of format 1 has an empty title until an entry describes it.
     books: HashMap<ItemNumber, Book>,
 }
 
@@ -115,7 +115,7 @@ impl Rebuild {
             Kind::Sold | Kind::Restocked | Kind::Set => {
                 let book = self.books.entry(item).or_insert_with(|| undescribed(item));
                 (book.stock, book.seq) = (entry.stock_after.unwrap_or(stock), entry.seq);
-                // A change of the cost without a description is of format 1.
+                // Only in format 1 a `set` entry without a description changes the cost.
                 if entry.kind == Kind::Set {
                     book.cost = entry.unit_cost.unwrap_or(book.cost);
                 }
@@ -124,7 +124,7 @@ impl Rebuild {
         Ok(())
     }
 
-    /// The books by item number. A book that no entry has described yet is described as in `known`.
+    /// The books by item number. A book that no entry has described gets its description from `known`.
     ///
     /// # Errors
     /// A book without a description.
@@ -146,7 +146,7 @@ impl Rebuild {
     }
 }
 
-/// A book of format 1, whose title the ledger names later.
+/// A book of format 1 before an entry describes it.
 fn undescribed(item: ItemNumber) -> Book {
     let description = Description::new(ArcStr::new());
     Book::new(
@@ -159,14 +159,14 @@ fn undescribed(item: ItemNumber) -> Book {
     )
 }
 
-/// The books as the upgrade described them; none if there was no upgrade.
+/// The books as described by the upgrade from format 1; none if there was no upgrade.
 pub(super) fn upgraded_books(disk: &dyn Disk, segments: &[Segment]) -> Result<HashMap<ItemNumber, Book>, Error> {
     let (until, mut books) = (segments::format_1_until(disk, segments)?, HashMap::new());
     let upgrade = segments.iter().find(|segment| segment.first == until.next());
     let Some(upgrade) = upgrade.filter(|_| until > Seq::ZERO) else {
         return Ok(books);
     };
-    // Its entries stand between the file's first two markers.
+    // The upgrade's entries are between the file's first two markers.
     let (file, mut markers, mut texts) = (upgrade.open(disk)?, 0, SharedTexts::default());
     upgrade.each_line(&*file, 0, |raw| {
         if raw.format().is_some() {

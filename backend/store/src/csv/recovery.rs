@@ -1,8 +1,8 @@
-//! Recovery: how much of the active segment is valid.
+//! Finds the valid part of the active segment.
 //!
-//! A line without a valid checksum in the last batch is taken for the trace of a crash and truncated: a torn batch was not
-//! acknowledged. (A flipped byte in an acknowledged last batch looks the same.) Anywhere before it such a line is damage to
-//! durable data, and the store refuses to open. A group whose last line is missing is truncated before its first line.
+//! A line without a valid checksum in the last batch counts as the result of a crash and is truncated: a torn batch was not
+//! acknowledged. (A flipped byte in an acknowledged last batch looks the same.) Before the last batch such a line is damage to
+//! durable data, and the store refuses to open. A group without its last line is truncated before its first line.
 
 use std::ops::ControlFlow;
 
@@ -17,13 +17,13 @@ use crate::Error;
 #[derive(Debug)]
 pub(super) struct Scan {
     pub(super) format: Format,
-    /// The first entry that it contains or will contain.
+    /// The first entry that the segment contains or will contain.
     pub(super) first: Seq,
     /// The last entry of the ledger.
     pub(super) head: Seq,
     /// The length of the valid part in bytes.
     pub(super) length: u64,
-    /// Where its last batch begins in bytes. What is before was synced before that batch was written.
+    /// The offset of the last batch in bytes. Everything before it was synced before that batch was written.
     pub(super) last_batch_start: u64,
     /// The newest marker.
     pub(super) marker: Marker,
@@ -35,12 +35,12 @@ pub(super) struct Scan {
     pub(super) torn: Option<(u64, String)>,
 }
 
-/// Where the ledger ends if everything after is truncated.
+/// A position at which the ledger may be truncated.
 #[derive(Debug, Clone, Copy)]
 struct End {
     head: Seq,
     offset: u64,
-    /// The first line that is truncated.
+    /// The number of the first truncated line.
     line: u64,
 }
 
@@ -52,7 +52,7 @@ struct OpenBatch {
     has_marker: bool,
 }
 
-/// A group that lacks lines.
+/// A group of which not all lines were read yet.
 #[derive(Debug)]
 struct OpenGroup {
     start: End,
@@ -69,7 +69,7 @@ struct Torn {
     batch: Option<Seq>,
 }
 
-/// Scans lines in order, with the state that the next one must continue.
+/// Scans lines in order, with the state that the next line must continue.
 struct Scanner<'a> {
     segment: &'a Segment,
     line: u64,
@@ -111,7 +111,7 @@ pub(super) fn scan(disk: &dyn Disk, segment: &Segment) -> Result<Scan, Error> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Starts at the second line. A file gets its name only when header and marker are durable, so they are never torn.
+    /// Starts at the second line, a marker. Header and marker are durable before the file gets its name, so they are never torn.
     fn begin(segment: &'a Segment, format: Format, raw: &RawLine<'_>) -> Result<Self, Error> {
         let refuse = |why: String| segment::damaged(&segment.path, 2, &why);
         if !raw.is_whole {
@@ -252,7 +252,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Checks a valid line after a bad one: the bad line was never durable only if both belong to the last batch.
+    /// Checks a valid line after a torn one: the torn line was certainly not durable only if both belong to the last batch.
     fn check_torn_tail(&mut self, line: &Line<'_>) -> Result<(), Error> {
         let Some(torn) = &mut self.torn else { return Ok(()) };
         let batch = line.batch().ok();
@@ -260,7 +260,7 @@ impl<'a> Scanner<'a> {
             .batch
             .as_ref()
             .is_some_and(|open| Some(open.first) == batch && !open.has_marker);
-        // The bad lines are the beginning of this line's batch. If this line is its first entry, they belong to an older one.
+        // The torn lines begin this line's batch. If this line is the first entry of its batch, they belong to an older batch.
         let of_next = batch == Some(self.scan.head.next())
             && (line.is_marker() || line.seq().ok() != batch)
             && !self
@@ -290,7 +290,7 @@ impl<'a> Scanner<'a> {
         let mut scan = self.scan;
         scan.torn = self.torn.map(|torn| (torn.line, torn.why));
         scan.ends_in_marker &= scan.torn.is_none();
-        // All of an import or nothing is kept, and all of a group.
+        // An import is kept whole or not at all, and so is a group.
         let batch = self.batch.filter(|_| lacks_marker).map(|batch| batch.start);
         let group = self.group.map(|group| group.start);
         if let Some(end) = batch.or(group) {

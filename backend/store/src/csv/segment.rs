@@ -1,7 +1,6 @@
 //! A file of the ledger, read forwards in chunks of bounded size.
 //!
-//! A segment needs no index: its lines are ordered by `seq`, so an entry is found by binary search (14 small reads in
-//! 64 MiB), which costs nothing when the store is opened.
+//! A segment needs no index: its lines are ordered by `seq`, so a binary search finds an entry (14 small reads in 64 MiB).
 
 use std::fmt;
 use std::io;
@@ -17,31 +16,31 @@ use crate::Error;
 
 const CHUNK_BYTES: usize = 64 * 1024;
 const COPY_BYTES: usize = 1024 * 1024;
-/// The binary search ends at a range of this size, which is then scanned.
+/// The binary search ends at a range of this size; the range is then scanned.
 const SCAN_BYTES: u64 = 4 * 1024;
-/// Most lines are short. The larger one contains a whole line wherever it begins.
+/// The sizes of a read of the binary search: first one for short lines, then one that contains a whole line at any offset.
 const PROBES_BYTES: [usize; 2] = [1024, (2 * LINE_BYTES_MAX).next_power_of_two()];
 
-/// The way out of a damaged ledger. Truncating it would lose acknowledged sales, so no program does.
+/// The advice for a damaged ledger. No program truncates it, because that would lose acknowledged sales.
 pub(super) const REMEDY: &str =
     "restore the store's folder from a backup, or move it away to start afresh; its entries up to there are sound";
 
 /// One file of the ledger.
 #[derive(Debug, Clone)]
 pub(super) struct Segment {
-    /// The first entry that it contains or will contain.
+    /// The first entry that the segment contains or will contain.
     pub(super) first: Seq,
     pub(super) path: PathBuf,
     /// The durable length in bytes.
     pub(super) length: u64,
-    /// The open file of the active segment; sealed ones are opened when they are read.
+    /// The open file of the active segment; `None` for a sealed one, which is opened when it is read.
     pub(super) file: Option<Arc<dyn File>>,
 }
 
-/// A line's bytes in a segment, not yet checked.
+/// The unchecked bytes of a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RawLine<'a> {
-    /// Where it begins in the file, in bytes.
+    /// The offset of the line in the file, in bytes.
     pub(super) offset: u64,
     /// Without the line break.
     pub(super) bytes: &'a [u8],
@@ -75,13 +74,13 @@ impl Segment {
         }
     }
 
-    /// A buffer for reading from an offset on, no larger than what is left.
+    /// A buffer for reading from an offset on, no larger than the rest of the file.
     fn buffer(&self, bytes_max: usize, from: u64) -> Vec<u8> {
         let left = usize::try_from(self.length.saturating_sub(from)).unwrap_or(bytes_max);
         vec![0; left.min(bytes_max)]
     }
 
-    /// Visits blocks of whole lines from an offset on, until `visit` breaks; only the last line of the file may be partial.
+    /// Visits blocks of whole lines from an offset on, until `visit` breaks. Only the file's last line may be partial.
     pub(super) fn each_block(
         &self,
         file: &dyn File,
@@ -105,7 +104,7 @@ impl Segment {
             let held = buffer.get(..filled).unwrap_or_default();
             let block = match memchr::memrchr(b'\n', held) {
                 Some(last) => last + 1,
-                // No line is that long, or the file ends here: the rest is not a whole line.
+                // The line is too long, or the file ends within it.
                 None if more == 0 || filled == buffer.len() => filled,
                 None => continue,
             };
@@ -120,7 +119,7 @@ impl Segment {
         }
     }
 
-    /// Visits the lines from an offset on, which must be the start of a line, until `visit` breaks.
+    /// Visits the lines from an offset on, until `visit` breaks. A line must begin at the offset.
     pub(super) fn each_line(
         &self,
         file: &dyn File,
@@ -160,7 +159,7 @@ impl Segment {
         format
     }
 
-    /// The range that contains the beginning of the entry `target`, if it is in this segment; it begins with a line.
+    /// The range of bytes that contains the beginning of the entry `target`, if this segment has it. A line begins at its start.
     pub(super) fn locate(&self, file: &dyn File, target: Seq) -> Result<Range<u64>, Error> {
         let mut range = 0..self.length;
         let mut probe = vec![0; PROBES_BYTES[1]];
@@ -178,7 +177,7 @@ impl Segment {
             match found {
                 Some((skipped, seq)) if seq <= target => range.start = middle.saturating_add(skipped as u64),
                 Some(_) => range.end = middle,
-                // Only markers or damage here; the scan from the start of the range finds out.
+                // Only markers, or damage, which the scan from the start of the range reports.
                 None => break,
             }
         }
@@ -201,7 +200,7 @@ impl Segment {
         }
     }
 
-    /// Copies the durable part from an offset on to the same place of another file, or of itself.
+    /// Copies the durable part from an offset on to the same offset of another file, or of the same file.
     pub(super) fn copy_to(&self, to: &dyn File, mut offset: u64) -> io::Result<()> {
         let from = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let mut buffer = self.buffer(COPY_BYTES, offset);
@@ -220,7 +219,7 @@ impl Segment {
     }
 }
 
-/// Why a file that begins with this line is refused.
+/// The error for a file with an unknown header.
 pub(super) fn unknown_header(path: &Path, first: &[u8]) -> Error {
     match first.starts_with(b"seq,at,kind,item,") {
         true => Error::NewerFormat(path.to_owned()),
@@ -238,7 +237,7 @@ pub(super) fn damaged(path: &Path, line: u64, why: &dyn fmt::Display) -> Error {
     }
 }
 
-/// The first entry after the first line break, with the offset of its line.
+/// The offset and the number of the first entry after the first line break.
 fn first_entry(probe: &[u8]) -> Option<(usize, Seq)> {
     let mut start = memchr::memchr(b'\n', probe)? + 1;
     loop {

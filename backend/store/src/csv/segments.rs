@@ -1,4 +1,4 @@
-//! The segments of a ledger, one after the other.
+//! Reads a ledger across its segments.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::line::{Format, Line};
 use super::segment::Segment;
 use crate::Error;
 
-/// Visits the entries after `after` up to `head`, in order, until `visit` breaks. An error of `visit` is damage.
+/// Visits the entries after `after` up to `head`, in order, until `visit` breaks. An error of `visit` becomes [`Error::Damaged`].
 pub(super) fn each_entry(
     disk: &dyn Disk,
     segments: &[Segment],

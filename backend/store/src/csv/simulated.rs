@@ -1,5 +1,5 @@
-//! A simulated disk. A loss of power loses any unsynced sector, any name changed since the folder was synced (in order, as
-//! with a journal), and everything that a failed sync was to save.
+//! A simulated disk. A loss of power may lose any unsynced sector, the last names changed since the folder was synced (in order, as
+//! with a journal), and everything that a failed sync should have saved.
 
 mod images;
 
@@ -27,7 +27,7 @@ struct State {
     names: BTreeMap<PathBuf, usize>,
     safe_names: BTreeMap<PathBuf, usize>,
     renames: Vec<BTreeMap<PathBuf, usize>>,
-    /// The disk before each step and within each write, where they are recorded.
+    /// The disk before each step and within each write; `None` unless they are recorded.
     moments: Option<Vec<Simulated>>,
     steps_left: Option<u64>,
     room_bytes: Option<usize>,
@@ -66,12 +66,12 @@ impl Simulated {
         })))
     }
 
-    /// The machine stops in the middle of a step after `steps` others.
+    /// Makes the machine stop within the step after the next `steps` steps.
     pub(super) fn stop_after(&self, steps: u64) {
         self.state().steps_left = Some(steps);
     }
 
-    /// Limits how much files can still grow together.
+    /// Limits the total growth of all files from now on.
     pub(super) fn leave_room(&self, bytes: Option<usize>) {
         self.state().room_bytes = bytes;
     }
@@ -122,7 +122,7 @@ impl Simulated {
         self.0.lock().unwrap()
     }
 
-    /// Counts a change; an error once the machine has stopped.
+    /// Counts a change; fails after the machine has stopped.
     fn step(&self) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.state();
         match &mut state.steps_left {
@@ -189,7 +189,7 @@ impl Content {
         }
     }
 
-    /// By request, or by the system's own write-back.
+    /// Saves all sectors, on request or as the system's own write-back.
     fn sync(&mut self) {
         self.safe.resize(self.now.len(), 0);
         let dirty = std::mem::take(&mut self.dirty);

@@ -1,4 +1,4 @@
-//! The contract of a store, kept by files.
+//! The contract of a store, implemented by files.
 
 use std::ops::{ControlFlow, RangeInclusive};
 
@@ -13,7 +13,7 @@ use crate::{Error, Store, StoreState};
 
 impl Store for CsvStore {
     fn load(&self) -> Result<StoreState, Error> {
-        // Without a write in between, the files and the ledger are as of the same moment.
+        // Writes wait meanwhile, so that the files and the ledger are as of the same moment.
         self.append_state.read(|state| {
             let (head, marker) = (state.head, &state.marker);
             if marker.is_restore {
@@ -91,7 +91,7 @@ impl Store for CsvStore {
 
     fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         let mut written = Ok(());
-        // Without a blob a start only takes longer: a failure does not close the store.
+        // A missing blob only makes the next start slower, so a failure does not close the store.
         self.append_state.write(|_, full_disk| {
             written = full_disk.attempt(self.disk.now(), &self.folder, || self.files().put_blob(name, content));
             Ok(())

@@ -1,14 +1,14 @@
-//! The upgrade of a store of format 1, whose entries have neither titles nor descriptions: those are in its catalog files.
+//! The upgrade of a store of format 1, whose titles and descriptions are only in its catalog files.
 //!
-//! No entry is rewritten. The active segment is sealed as it is, and the next one begins with a `set` entry for each book.
-//! That file is complete and durable before it gets its name, so a crash leaves a store of format 1 or one of format 2.
+//! No entry is rewritten. The active segment is sealed unchanged, and the next one begins with a `set` entry for each book. The new
+//! file is complete and durable before it gets its name, so a crash leaves a store of format 1 or one of format 2.
 
 use std::collections::HashMap;
 
 use common::Seq;
 use common::wire::Book;
 
-use super::files::{ACTIVE, ACTIVE_NEW, FORMAT_1_COPY, Files};
+use super::files::{ACTIVE, ACTIVE_NEW, CATALOG, CATALOG_NEW, FORMAT_1_COPY, Files};
 use super::inspection::{FolderInspection, compare};
 use super::line::{self, Digest, Marker};
 use super::rebuild::Rebuild;
@@ -16,13 +16,13 @@ use super::segment::Segment;
 use super::{active, shown};
 use crate::{EditPolicy, Error, catalog_file, format_1};
 
-/// New content has these names until the ledger names it.
-const CATALOG_NEW: &str = "catalog.csv.new";
-const STORE_COPY_NEW: &str = ".catalog.csv.new";
-/// What an interrupted start of format 1 leaves.
+/// Format 1: the temporary name, besides [`CATALOG_NEW`], before the marker is written.
+const FORMAT_1_COPY_NEW: &str = ".catalog.csv.new";
+/// Format 1: the file that an interrupted start leaves.
 const INSTALL_NEW: &str = "catalog.csv.copy.new";
 
-/// Upgrades the store in a folder. An edited catalog file is resolved afterwards, unless `edit` refuses it.
+/// Upgrades the store in a folder. If `edit` is [`EditPolicy::Refuse`], an edited catalog file is refused; otherwise the caller
+/// resolves the edit afterwards.
 pub(super) fn run(mut found: FolderInspection<'_>, edit: EditPolicy) -> Result<(), Error> {
     let (files, marker, head) = (found.files, found.scan.marker, found.scan.head);
     let books = books_at_head(&found, edit)?;
@@ -51,7 +51,7 @@ pub(super) fn run(mut found: FolderInspection<'_>, edit: EditPolicy) -> Result<(
         error => error,
     })?;
     let Segment { first, path, .. } = &found.active;
-    // A segment without entries would have the same name as the next one.
+    // A segment without entries would get the same name as the next one, so it is replaced.
     if head >= *first {
         files.rename(path, &files.folder.join(Segment::sealed_name(*first)))?;
     }
@@ -61,7 +61,7 @@ pub(super) fn run(mut found: FolderInspection<'_>, edit: EditPolicy) -> Result<(
     Ok(())
 }
 
-/// The books with their descriptions, from the catalog file that the ledger names.
+/// The current books, with the descriptions from the catalog file that the ledger names.
 fn books_at_head(found: &FolderInspection<'_>, edit: EditPolicy) -> Result<Vec<Book>, Error> {
     let (files, Marker { seq, replaced, new, .. }) = (&found.files, found.scan.marker);
     if seq == Seq::ZERO {
@@ -88,9 +88,9 @@ fn books_at_head(found: &FolderInspection<'_>, edit: EditPolicy) -> Result<Vec<B
     Ok(books)
 }
 
-/// Finds the content with a digest: a crash of format 1 leaves it under one of four names.
+/// Finds the content with a digest. After a crash during a format 1 checkpoint the file has one of four names.
 fn find_content(files: &Files<'_>, digest: Digest) -> Result<Vec<u8>, Error> {
-    for name in [FORMAT_1_COPY, "catalog.csv", STORE_COPY_NEW, CATALOG_NEW] {
+    for name in [FORMAT_1_COPY, CATALOG, FORMAT_1_COPY_NEW, CATALOG_NEW] {
         if let Some(content) = files.read(name)?.filter(|content| Digest::of(Some(content)) == digest) {
             return Ok(content);
         }
@@ -110,17 +110,17 @@ fn damaged_copy(files: &Files<'_>, why: String) -> Error {
     }
 }
 
-/// Removes what only format 1 uses from a folder that is upgraded.
+/// Removes the files of format 1 from an upgraded folder.
 pub(super) fn remove_old_files(files: &Files<'_>) -> Result<(), Error> {
     let names = files.names()?;
     if !names.iter().any(|name| name == FORMAT_1_COPY) {
         return Ok(());
     }
-    let is_old = |name: &&String| [STORE_COPY_NEW, INSTALL_NEW].contains(&name.as_str()) || Files::is_blob(name);
+    let is_old = |name: &&String| [FORMAT_1_COPY_NEW, INSTALL_NEW].contains(&name.as_str()) || Files::is_blob(name);
     for name in names.iter().filter(is_old) {
         files.remove(&files.folder.join(name))?;
     }
-    // Last, because it shows that the others may be there.
+    // Remove this file last: it shows that the others may exist.
     files.remove(&files.folder.join(FORMAT_1_COPY))?;
     files.sync_folder()
 }

@@ -1,4 +1,4 @@
-//! What entries do to the table of books.
+//! The total effect of a batch on the table of books.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use super::row::{item_column, seq_column};
 use crate::Error;
 use crate::batch::check_batch;
 
-/// Consecutive entries after a head, and their total effect on the books.
+/// Consecutive entries and their total effect on the books.
 #[derive(Debug)]
 pub(crate) struct SqlBatch<'a> {
-    /// The last entry before them.
+    /// The number of the last entry before the batch.
     pub(crate) head: Seq,
     pub(crate) entries: &'a [Entry],
-    /// One for each book whose stock alone changes, by item number.
+    /// One delta for each book of which only the stock changes, by item number.
     pub(crate) deltas: Vec<StockDelta>,
-    /// The books that are new or get a new description.
+    /// The books that are new or have a new description.
     pub(crate) described: Vec<Book>,
-    /// Numbers of the withdrawn books.
+    /// The numbers of the withdrawn books.
     pub(crate) removed: Vec<i64>,
 }
 
@@ -29,9 +29,9 @@ pub(crate) struct StockDelta {
     pub(crate) item: i64,
     /// The sum of the entries' changes.
     pub(crate) change: i64,
-    /// The stock after the last of them; −1, which no stock is, if it does not follow.
+    /// The stock after the last entry; −1, which is no valid stock, if it does not follow from the entries.
     pub(crate) stock: i64,
-    /// The last of them.
+    /// The number of the last entry.
     pub(crate) seq: i64,
 }
 
@@ -66,6 +66,8 @@ impl Effect {
 }
 
 impl<'a> SqlBatch<'a> {
+    /// Checks the entries and combines their effects.
+    ///
     /// # Errors
     /// Those of [`check_batch`].
     pub(crate) fn new(head: Seq, entries: &'a [Entry]) -> Result<Self, Error> {
@@ -97,7 +99,7 @@ impl<'a> SqlBatch<'a> {
         Ok(batch)
     }
 
-    /// The last entry including the batch.
+    /// The number of the last entry after the batch.
     pub(crate) fn last(&self) -> Seq {
         self.entries.last().map_or(self.head, |entry| entry.seq)
     }

@@ -43,7 +43,7 @@ pub(crate) enum Engine {
 impl Engine {
     fn statements(self, change: Change) -> Vec<String> {
         let add_column = match self {
-            // Its migrations are transactions.
+            // A migration is a transaction, so no column exists already.
             Self::Sqlite => "ADD COLUMN",
             Self::Postgres => "ADD COLUMN IF NOT EXISTS",
         };
@@ -78,7 +78,7 @@ pub(crate) struct Migration {
     pub(crate) describes_books: bool,
 }
 
-/// The migrations that a store still needs. Without `create` a store that needs any is refused.
+/// The migrations that a store still needs. Without `create` a store that needs a migration is refused.
 ///
 /// # Errors
 /// [`Error::Missing`], [`Error::OldFormat`], [`Error::Database`] if a newer version of the program created the store,
@@ -112,13 +112,13 @@ pub(crate) fn pending(engine: Engine, found: &Found, create: bool, store: &str) 
     }
 }
 
-/// The migrations that lead from a version through the changes after it.
+/// The migrations for all changes after a version.
 fn migrations(engine: Engine, changes: &[Change], version: i64) -> Vec<Migration> {
     let mut migrations: Vec<Migration> = Vec::new();
     for (number, change) in (1..).zip(changes).filter(|(number, _)| *number > version) {
         let statements = engine.statements(*change);
         match migrations.last_mut() {
-            // The entries that describe the books have all columns.
+            // The entries that describe the books need all columns, so later changes join that migration.
             Some(upgrade) if upgrade.describes_books => {
                 upgrade.version = number;
                 upgrade.statements.extend(statements);

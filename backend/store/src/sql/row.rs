@@ -1,82 +1,23 @@
-//! Entries and books as rows of tables.
+//! Converts entries and books to rows of tables and back.
 //!
-//! A column is declared once here; the statements are made from the declarations. A field that is added to [`Book`] or
-//! [`Entry`] does not compile until it is converted here.
+//! The statements are built from the columns declared here. After a field is added to [`Book`] or [`Entry`], this module does not
+//! compile until it converts the field.
 
 use common::wire::Book;
 use common::{
     ArcStr, Cost, Description, Entry, Epoch, GroupPosition, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
 };
 use rusqlite::Statement;
-use rusqlite::types::{FromSql as _, FromSqlResult, ValueRef};
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::Query;
-use sqlx::{Postgres, Row as _};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
+use super::table::{Column, PgQuery, sqlite_column, table};
 use crate::StoreState;
 use crate::texts::SharedTexts;
 
-/// A column's name and its type in PostgreSQL.
-pub(crate) type Column = (&'static str, &'static str);
-
-/// Declares the columns of a table: a list with their names and types in PostgreSQL, and a row, which borrows its texts.
-/// Every statement has the columns in this order.
-macro_rules! table {
-    (
-        $(#[$doc:meta])*
-        $list:ident, $row:ident:
-        $($column:ident: $type:ty = $postgres:literal;)*
-    ) => {
-        $(#[$doc])*
-        pub(crate) const $list: &[Column] = &[$((stringify!($column), $postgres)),*];
-
-        /// A row of the table.
-        #[derive(Debug, Clone, Copy)]
-        pub(crate) struct $row<'a> {
-            $(pub(crate) $column: $type,)*
-        }
-
-        impl<'a> $row<'a> {
-            /// Binds the columns to the first parameters of a SQLite statement, and returns how many they are.
-            pub(crate) fn bind_to_sqlite(&self, statement: &mut Statement<'_>) -> rusqlite::Result<usize> {
-                let mut parameter = 0;
-                $(
-                    parameter += 1;
-                    statement.raw_bind_parameter(parameter, self.$column)?;
-                )*
-                Ok(parameter)
-            }
-
-            /// Binds an array for each column to a PostgreSQL statement.
-            pub(crate) fn bind_to<'q>(rows: &[Self], query: PgQuery<'q>) -> PgQuery<'q>
-            where
-                'a: 'q,
-            {
-                $(let query = query.bind(rows.iter().map(|row| row.$column).collect::<Vec<_>>());)*
-                query
-            }
-
-            /// Reads a row of a SQLite query.
-            pub(crate) fn from_sqlite(row: &'a rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-                let mut next = 0..;
-                Ok(Self { $($column: sqlite_column(row, next.next())?,)* })
-            }
-
-            /// Reads a row of a PostgreSQL query.
-            pub(crate) fn from_postgres(row: &'a PgRow) -> Result<Self, sqlx::Error> {
-                let mut next = 0..;
-                Ok(Self { $($column: row.try_get(next.next().unwrap_or_default())?,)* })
-            }
-        }
-    };
-}
-
-/// A PostgreSQL statement to which parameters are bound.
-pub(crate) type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
-
 table! {
-    /// The columns of `ledger` but for `batch`.
+    /// The columns of `ledger` except `batch`.
     ENTRY_COLUMNS, EntryRow:
     seq: i64 = "BIGINT";
     at_micros: i64 = "BIGINT";
@@ -169,76 +110,41 @@ impl<'a> From<&'a Book> for BookRow<'a> {
     }
 }
 
-/// A type of a column of SQLite, which borrows from its row.
-trait SqliteColumn<'a>: Sized {
-    fn from_value(value: ValueRef<'a>) -> FromSqlResult<Self>;
-}
-
-impl<'a> SqliteColumn<'a> for i64 {
-    fn from_value(value: ValueRef<'a>) -> FromSqlResult<Self> {
-        value.as_i64()
-    }
-}
-
-impl<'a> SqliteColumn<'a> for &'a str {
-    fn from_value(value: ValueRef<'a>) -> FromSqlResult<Self> {
-        value.as_str()
-    }
-}
-
-impl<'a> SqliteColumn<'a> for Uuid {
-    fn from_value(value: ValueRef<'a>) -> FromSqlResult<Self> {
-        Self::column_result(value)
-    }
-}
-
-impl<'a, T: SqliteColumn<'a>> SqliteColumn<'a> for Option<T> {
-    fn from_value(value: ValueRef<'a>) -> FromSqlResult<Self> {
-        match value {
-            ValueRef::Null => Ok(None),
-            value => T::from_value(value).map(Some),
-        }
-    }
-}
-
-fn sqlite_column<'a, T: SqliteColumn<'a>>(row: &'a rusqlite::Row<'_>, index: Option<usize>) -> rusqlite::Result<T> {
-    let index = index.unwrap_or_default();
-    let value = row.get_ref(index)?;
-    T::from_value(value)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(index, value.data_type(), error.into()))
-}
-
-/// An item number as a column. No item number reaches the largest column value.
+/// Converts an item number, which is always smaller than the largest column value.
 pub(crate) fn item_column(item: ItemNumber) -> i64 {
     i64::try_from(item.get()).unwrap_or(i64::MAX)
 }
 
-/// A sequence number as a column. No ledger reaches the largest column value.
+/// Converts a sequence number. No ledger reaches the largest column value.
 pub(crate) fn seq_column(seq: Seq) -> i64 {
     i64::try_from(seq.0).unwrap_or(i64::MAX)
 }
 
-/// A row limit as a column.
+/// Converts a row limit.
 pub(crate) fn limit_column(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// An order's id as a column.
+/// Converts an order id.
 pub(crate) fn order_column(order: OrderId) -> Uuid {
     let (high, low) = order.as_u64_pair();
     Uuid::from_u64_pair(high, low)
 }
 
+/// Converts a column with a sequence number.
+///
 /// # Errors
-/// A column that is not a sequence number.
+/// A negative number.
 pub(crate) fn seq_of(column: i64) -> Result<Seq, String> {
     u64::try_from(column)
         .map(Seq)
         .map_err(|_| format!("{column} is not a sequence number"))
 }
 
+/// Converts a row of `ledger`.
+///
 /// # Errors
-/// Names the entry and its bad column.
+/// A message with the entry and its invalid column.
 pub(crate) fn entry(row: EntryRow<'_>) -> Result<Entry, String> {
     let EntryRow {
         seq,
@@ -284,7 +190,7 @@ pub(crate) fn entry(row: EntryRow<'_>) -> Result<Entry, String> {
     })
 }
 
-/// Converts a row with the first entry of a group and its id.
+/// Converts a row with the first entry of an order and the order id.
 ///
 /// # Errors
 /// That of [`seq_of`].
@@ -296,7 +202,7 @@ fn group_line(number: i64, count: i64) -> Option<GroupPosition> {
     GroupPosition::new(number.try_into().ok()?, count.try_into().ok()?)
 }
 
-/// Converts a row, which must be the entry after `last`.
+/// Converts a row of `ledger`, which must be the entry after `last`.
 ///
 /// # Errors
 /// Those of [`entry`]; a missing entry.
@@ -308,10 +214,10 @@ pub(crate) fn next_entry(last: Seq, row: EntryRow<'_>) -> Result<Entry, String> 
     }
 }
 
-/// Checks the entries that the index returned for an order.
+/// Checks that the entries that the index returned are all lines of an order.
 ///
 /// # Errors
-/// An entry of another order, to which a damaged index can lead; a part of the order.
+/// An entry of another order, which a damaged index may return; a missing line.
 pub(crate) fn check_order(order: OrderId, entries: &[Entry]) -> Result<(), String> {
     if let Some(other) = entries.iter().find(|entry| entry.order != Some(order)) {
         return Err(format!(
@@ -326,6 +232,8 @@ pub(crate) fn check_order(order: OrderId, entries: &[Entry]) -> Result<(), Strin
     }
 }
 
+/// Builds the state of a store of the first epoch.
+///
 /// # Errors
 /// A book that an entry after `head` changed.
 pub(crate) fn store_state(store: StoreId, head: Seq, books: Vec<Book>) -> Result<StoreState, String> {
@@ -342,10 +250,10 @@ pub(crate) fn store_state(store: StoreId, head: Seq, books: Vec<Book>) -> Result
     }
 }
 
-/// Converts a row; books share the texts of their descriptions.
+/// Converts a row of `books`; books share the texts of their descriptions.
 ///
 /// # Errors
-/// Names the book and its bad column.
+/// A message with the book and its invalid column.
 pub(crate) fn book(row: BookRow<'_>, texts: &mut SharedTexts) -> Result<Book, String> {
     let BookRow {
         item,

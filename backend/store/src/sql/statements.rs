@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::row::{BOOK_COLUMNS, Column, ENTRY_COLUMNS};
+use super::row::{BOOK_COLUMNS, ENTRY_COLUMNS};
+use super::table::Column;
 
 pub(crate) const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM ledger";
 pub(crate) static READ: LazyLock<String> = LazyLock::new(|| {
@@ -23,18 +24,18 @@ pub(crate) static BOOKS: LazyLock<String> =
 pub(crate) const GET: &str = "SELECT value FROM meta WHERE key = $1";
 pub(crate) const PUT: &str =
     "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-/// The table of blobs is called `notes`.
+/// Blobs are in the table `notes`.
 pub(crate) const GET_BLOB: &str = "SELECT content FROM notes WHERE name = $1";
 pub(crate) const PUT_BLOB: &str =
     "INSERT INTO notes (name, content) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET content = excluded.content";
 pub(crate) const DELETE_BLOBS: &str = "DELETE FROM notes";
 
-/// The columns' names, separated by commas.
+/// The names of the columns, separated by commas.
 pub(crate) fn names(columns: &[Column]) -> String {
     join(columns, |(name, _)| (*name).to_owned())
 }
 
-/// Ends an `INSERT INTO books`: overwrites a book that has the same number.
+/// The end of an `INSERT INTO books` that overwrites a book with the same number.
 pub(crate) fn upsert_books() -> String {
     let assignments = join(&BOOK_COLUMNS[1..], |(name, _)| format!("{name} = excluded.{name}"));
     format!("ON CONFLICT (item) DO UPDATE SET {assignments}")

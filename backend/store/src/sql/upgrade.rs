@@ -1,4 +1,4 @@
-//! The upgrade from ledger format 1, as `meta` records it, and what it means for reading.
+//! The record of an upgrade from ledger format 1 in `meta`, and reading with it.
 
 use common::{Entry, Seq};
 
@@ -9,7 +9,7 @@ use crate::format_1::OldTitles;
 /// The key in `meta` of an [`Upgrade`].
 pub(crate) const KEY: &str = "upgrade";
 
-/// The entries that an upgrade appended: those after `until`, up to `last`.
+/// The range of entries that an upgrade appended: after `until`, up to `last`.
 #[derive(Debug, Default)]
 pub(crate) struct Upgrade {
     /// The last entry of format 1.
@@ -24,7 +24,7 @@ impl Upgrade {
         format!("{until} {last}")
     }
 
-    /// Parses a value of `meta`; a store that began with format 2 has none.
+    /// Parses a value of `meta`; `None` means that the store was created with format 2.
     pub(crate) fn parse(value: Option<&str>) -> Result<Self, String> {
         let Some(value) = value else { return Ok(Self::default()) };
         let seq = |text: &str| seq_of(text.parse().ok()?).ok();
@@ -36,7 +36,7 @@ impl Upgrade {
         Ok(Self { until, last, titles })
     }
 
-    /// Reads a page of entries that ends with a whole group; `read` returns at most so many entries after one.
+    /// Reads a page of entries that ends with a whole group. `read(after, limit)` returns at most `limit` entries after `after`.
     pub(crate) fn read_page(
         &self,
         after: Seq,
@@ -53,7 +53,7 @@ impl Upgrade {
         self.add_titles(entries, read)
     }
 
-    /// Adds what entries of format 1 lack.
+    /// Adds the missing titles to entries of format 1.
     pub(crate) fn add_titles(
         &self,
         mut entries: Vec<Entry>,

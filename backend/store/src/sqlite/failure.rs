@@ -1,4 +1,4 @@
-//! Why an operation on the database failed.
+//! Errors of database operations, and their classification.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use rusqlite::ffi;
 
 use crate::{Error, Url};
 
-/// Why an operation failed. A transaction was rolled back.
+/// Why an operation failed. Its transaction was rolled back.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// A transaction could not begin.
@@ -42,12 +42,12 @@ impl Failure {
         Some(self.extended_code()? & 0xff)
     }
 
-    /// Whether the disk is too full to open a database whose log has no index yet.
+    /// Whether the disk is too full for the index of the write-ahead log (`-shm`), which opening the database creates.
     pub(super) fn is_full_index(&self) -> bool {
         self.extended_code() == Some(ffi::SQLITE_IOERR_SHMSIZE)
     }
 
-    /// Whether SQLite has rolled the transaction back and a later one may succeed: there is room, or a descriptor, again.
+    /// Whether the transaction was rolled back and a later one may succeed: the disk was full or no file descriptor was free.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self.code(), Some(ffi::SQLITE_FULL | ffi::SQLITE_CANTOPEN))
     }

@@ -1,5 +1,5 @@
-//! Opening a store for inspection: no lock is taken, and no file is created, repaired or changed, also where SQLite itself
-//! would do so.
+//! Opens a store for inspection without taking a lock and without creating, repairing or changing a file, even where SQLite itself
+//! would.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -18,24 +18,24 @@ use crate::private_file::FileId;
 use crate::url::beside;
 use crate::{Error, INSPECTIONS_MAX, Inspection, WriterGuard, lost};
 
-/// Checks every page and that every index entry leads to its row; returns the first faults, or `ok`.
+/// Checks every page and every index entry; returns the first faults, or `ok`.
 const INTEGRITY_CHECK: &str = "PRAGMA integrity_check(20)";
 /// SQLite's file system without locks and without `-shm`.
 const WITHOUT_LOCKS: &str = "unix-none";
 
-/// How the database can be read without a change to its files, as they are now.
+/// How the database can be read without changing its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
-    /// `-shm` is there: it is in use, or its process was killed. SQLite coordinates readers and the writer.
+    /// `-shm` exists: the database is in use, or its process was killed. SQLite coordinates readers and the writer.
     Shared { file: FileId, log: Option<FileId> },
-    /// A copy of a database with its log and without `-shm`, which SQLite would create: the log is indexed in memory.
+    /// The log exists, but not `-shm`, as in a copy. SQLite would create `-shm`, so the log is indexed in memory.
     WithLog { file: FileId, log: FileId },
-    /// It was closed cleanly. SQLite would create a log.
+    /// The database was closed cleanly. SQLite would create a log, so the file is opened as immutable.
     Closed { file: FileId, changed_at: (i64, i64) },
 }
 
 impl Access {
-    /// Finds out; [`Error::Missing`] if there is no database.
+    /// Chooses by the existing files; [`Error::Missing`] if there is no database.
     fn of(file: &Path) -> Result<Self, Error> {
         let metadata = |suffix: &str| {
             let path = beside(file, suffix);
@@ -77,7 +77,7 @@ impl Access {
             Self::Closed { .. } => Connection::open_with_flags(immutable(file), flags | OpenFlags::SQLITE_OPEN_URI)?,
         };
         if let Self::WithLog { .. } = self {
-            // Before the first access, so that no `-shm` is needed. Nothing is copied from the log into the file at the end.
+            // An exclusive lock before the first access makes `-shm` unnecessary. Closing must not copy the log into the file.
             connection.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(()))?;
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         }
@@ -86,7 +86,7 @@ impl Access {
     }
 }
 
-/// A URI (<https://sqlite.org/uri.html>) of a file that does not change.
+/// The URI (<https://sqlite.org/uri.html>) of a file that does not change.
 fn immutable(file: &Path) -> PathBuf {
     let mut uri = b"file:".to_vec();
     for &byte in file.as_os_str().as_bytes() {
@@ -100,8 +100,8 @@ fn immutable(file: &Path) -> PathBuf {
 }
 
 impl SqliteStore {
-    /// Opens an existing store for inspection, as [`inspect`](crate::inspect) says, and has SQLite check every page: no other
-    /// check notices a damaged index that hides an order.
+    /// Opens an existing store for inspection, as [`inspect`](crate::inspect) says, and lets SQLite check every page: only this
+    /// check detects a damaged index that hides an order.
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::OldFormat`], [`Error::DatabaseDamaged`], [`Error::Unavailable`].
@@ -113,7 +113,7 @@ impl SqliteStore {
                 store.check_integrity()?;
                 Inspection::of(Box::new(store))
             });
-            // A catalog that starts or stops meanwhile replaces what is read.
+            // If the files changed, a catalog started or stopped meanwhile.
             if Access::of(&file)? == access {
                 return inspected;
             }

@@ -64,7 +64,7 @@ impl SqliteStore {
         let file = std::path::absolute(file).map_err(Error::io("open", file))?;
         let mut lock = open::prepare(&file)?;
         let opened = open::connect(&file)?;
-        lock.note_store(opened.id);
+        lock.record_store(opened.id);
         Ok(Self {
             named: [NamedFile::find(file.clone())?, NamedFile::find(beside(&file, "-wal"))?],
             id: opened.id,

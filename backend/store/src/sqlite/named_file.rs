@@ -1,11 +1,11 @@
-//! Whether the database file still has its name.
+//! Checks that the files of a database still have their names.
 
 use std::path::PathBuf;
 
 use crate::Error;
 use crate::private_file::FileId;
 
-/// A file in use that must keep its name: what is written to a file without one is lost with the process.
+/// An open file that must keep its name: data written to a file without a name is lost when the process ends.
 #[derive(Debug)]
 pub(super) struct NamedFile {
     path: PathBuf,
@@ -13,13 +13,13 @@ pub(super) struct NamedFile {
 }
 
 impl NamedFile {
-    /// The file that has the name now.
+    /// The file at a path now.
     pub(super) fn find(path: PathBuf) -> Result<Self, Error> {
         let id = FileId::at(&path).map_err(Error::io("find", &path))?;
         Ok(Self { path, id })
     }
 
-    /// Checks that the name still leads to the file.
+    /// Checks that the path still leads to the same file.
     ///
     /// # Errors
     /// [`Error::NameLost`], [`Error::Io`].

@@ -1,4 +1,4 @@
-//! Opening a SQLite store.
+//! Opens, creates and upgrades a SQLite store.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,19 +19,19 @@ use crate::{Error, format_1, lost, private_file};
 
 const TABLE_COUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 const META_COUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'";
-/// Checks the structure of pages that every start reads anyway. The ledger's rows are checked as they are read, since their
-/// numbers must be consecutive.
+/// Checks the structure of the pages that every start reads anyway. Rows of the ledger are checked when they are read, because
+/// their numbers must be consecutive.
 const QUICK_CHECK: &str = "PRAGMA quick_check('books')";
 
-/// How long a write waits for another program's lock.
+/// How long a write waits for the lock of another program.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Up to this size the write-ahead log is not truncated.
+/// The size in bytes to which a checkpoint truncates the write-ahead log.
 const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 /// The page cache for writing in KiB, which SQLite takes as a negative number. For reading, the system's cache suffices.
 const CACHE_KIB: i64 = -16384;
-/// Connections for reading.
+/// The number of connections for reading.
 const READERS: usize = 4;
-/// Different statements of a connection.
+/// The prepared statements that a connection caches.
 const STATEMENTS_MAX: usize = 32;
 
 #[derive(Debug)]
@@ -43,10 +43,10 @@ pub(super) struct Opened {
     pub(super) readers: Readers,
 }
 
-/// What SQLite has beside the file while a store is open, and leaves there when its process is killed.
+/// The suffixes of SQLite's other files while a store is open, and after its process was killed.
 const LOG_FILES: [&str; 2] = ["-wal", "-shm"];
 
-/// Takes the lock, creates folder and file, and makes durable what SQLite will read.
+/// Takes the lock, creates folder and file, and makes the write-ahead log durable before SQLite reads it.
 pub(super) fn prepare(file: &Path) -> Result<Lock, Error> {
     let folder = folder_of(file);
     private_file::make_folder(folder)?;
@@ -61,7 +61,7 @@ pub(super) fn prepare(file: &Path) -> Result<Lock, Error> {
     Ok(lock)
 }
 
-/// Moves what is left of a store without a database into a folder `FILE.lost-TIME`.
+/// If the database is missing, moves the store's other files into the folder `FILE.lost-TIME`.
 pub(super) fn init(file: &Path) -> Result<(), Error> {
     if !folder_of(file).is_dir() {
         return Ok(());
@@ -83,8 +83,8 @@ pub(super) fn lock_path(file: &Path) -> PathBuf {
     beside(file, ".lock")
 }
 
-/// Whether the database file has content. An empty one is what a crash leaves before SQLite has written the first page; SQLite
-/// would remove the log beside it.
+/// Whether the database file has content. It is empty after a crash before SQLite has written the first page; SQLite would remove
+/// the log beside an empty file.
 fn has_content(file: &Path) -> Result<bool, Error> {
     match fs::metadata(file) {
         Ok(metadata) => Ok(metadata.len() > 0),
@@ -93,16 +93,15 @@ fn has_content(file: &Path) -> Result<bool, Error> {
     }
 }
 
-/// The files that are only there after a database was.
+/// The existing files that prove that a database existed.
 pub(super) fn leftovers(file: &Path) -> Vec<String> {
     let paths = LOG_FILES.map(|suffix| beside(file, suffix));
     let there = paths.into_iter().filter(|path| path.exists());
     there.map(|path| path.display().to_string()).collect()
 }
 
-/// Copies the write-ahead log into a fresh, synced file. Its pages may be in the system's cache only: after a failed sync
-/// the system does not write them again, while SQLite takes them for durable. Without room for a copy they are written again
-/// in place.
+/// Copies the write-ahead log into a new, synced file. After a failed sync its pages may be only in the system's cache; the system
+/// does not write them again, and SQLite considers them durable. Without room for a copy they are rewritten in place.
 fn rewrite_log(file: &Path, folder: &Path) -> Result<(), Error> {
     let (log, new) = (beside(file, "-wal"), beside(file, "-wal.new"));
     match fs::metadata(&log) {
@@ -126,7 +125,7 @@ fn rewrite_log(file: &Path, folder: &Path) -> Result<(), Error> {
     }
 }
 
-/// Writes a file over itself, which needs no room, and syncs it.
+/// Rewrites a file with its own content, which needs no room, and syncs it.
 fn rewrite_in_place(path: &Path) -> Result<(), Error> {
     const CHUNK_BYTES: usize = 1024 * 1024;
     let rewrite = || -> io::Result<()> {
@@ -148,7 +147,7 @@ fn rewrite_in_place(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Connects and migrates the tables.
+/// Opens the connections and migrates the tables.
 pub(super) fn connect(file: &Path) -> Result<Opened, Error> {
     open(file).map_err(|failure| match failure.is_full_index() {
         true => Error::full(file),
@@ -165,7 +164,7 @@ fn open(file: &Path) -> Result<Opened, Failure> {
     }
     Opened::of(writer, || {
         let reader = connection(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        // Opens the log too.
+        // A query opens the log too.
         head_of(&reader).map(|_| reader)
     })
 }
@@ -186,7 +185,7 @@ impl Opened {
 }
 
 fn connection(file: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
-    // A connection has one user at a time, so SQLite need not lock it.
+    // One thread at a time uses a connection, so SQLite need not lock it.
     let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     configure(&connection)?;
     Ok(connection)
@@ -195,7 +194,7 @@ fn connection(file: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
 pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    // A temporary file would be opened in the middle of a batch, when no descriptor may be left.
+    // A temporary file could fail within a batch for lack of a file descriptor.
     connection.pragma_update(None, "temp_store", "MEMORY")
 }
 
@@ -212,7 +211,7 @@ fn open_write_connection(file: &Path) -> Result<Connection, Failure> {
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
-    // For systems where a plain sync does not reach the medium.
+    // On some systems a plain sync does not reach the medium.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
@@ -233,7 +232,7 @@ fn find_tables(connection: &Connection) -> Result<Found, Failure> {
     })
 }
 
-/// Checks that the tables are there and up to date.
+/// Checks that the tables exist and are up to date.
 pub(super) fn check_format(connection: &Connection, file: &Path) -> Result<(), Failure> {
     sql::pending(Engine::Sqlite, &find_tables(connection)?, false, &shown(file))?;
     Ok(())

@@ -12,7 +12,7 @@ use crate::Error;
 /// How long a read waits for a connection.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Connections that are opened at the start and kept: later no descriptor may be left.
+/// A pool of connections, all opened at the start, because later no file descriptor may be free.
 #[derive(Debug)]
 pub(super) struct Readers {
     idle: Mutex<Vec<Connection>>,
@@ -27,7 +27,7 @@ impl Readers {
         }
     }
 
-    /// Runs a read, for which the caller may have to wait.
+    /// Waits for a free connection, at most [`TIMEOUT`], and runs a read.
     pub(super) fn read<T>(
         &self,
         file: &Path,

@@ -1,4 +1,4 @@
-//! One transaction.
+//! The statements of a write transaction.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use rusqlite::{Connection, Params};
 use super::failure::Failure;
 use crate::sql::{self, BOOK_COLUMNS, BookRow, Column, ENTRY_COLUMNS, EntryRow, SqlBatch, statements};
 
-/// Takes the columns, then the batch.
+/// Parameters: the columns, then the batch.
 static INSERT_ENTRY: LazyLock<String> = LazyLock::new(|| {
     let (columns, values) = (statements::names(ENTRY_COLUMNS), parameters(ENTRY_COLUMNS));
     format!("INSERT INTO ledger ({columns}, batch) VALUES ({values}, ?)")
@@ -18,7 +18,7 @@ static UPSERT_BOOK: LazyLock<String> = LazyLock::new(|| {
     let upsert = statements::upsert_books();
     format!("INSERT INTO books ({columns}) VALUES ({values}) {upsert}")
 });
-/// Changes nothing if the stock and the change do not lead to the new stock.
+/// Parameters: item, change, new stock, `seq`. Changes nothing if the stored stock plus the change is not the new stock.
 const UPDATE_BOOK: &str = "UPDATE books SET stock = ?3, seq = ?4 WHERE item = ?1 AND stock + ?2 = ?3";
 const DELETE_BOOK: &str = "DELETE FROM books WHERE item = ?";
 
@@ -26,7 +26,7 @@ fn parameters(columns: &[Column]) -> String {
     vec!["?"; columns.len()].join(", ")
 }
 
-/// Runs a statement, which is prepared once; returns the number of rows that it changed.
+/// Runs a cached statement and returns the number of changed rows.
 pub(super) fn execute(connection: &Connection, statement: &str, parameters: impl Params) -> rusqlite::Result<usize> {
     connection.prepare_cached(statement)?.execute(parameters)
 }
@@ -39,8 +39,8 @@ pub(super) fn transact(
     execute(connection, "BEGIN IMMEDIATE", []).map_err(Failure::Begin)?;
     let result = work(connection).and_then(|()| Ok(execute(connection, "COMMIT", []).map(drop)?));
     if result.is_err() {
-        // After some errors SQLite has rolled back already, and a second ROLLBACK fails. If this one fails for another
-        // reason, the next transaction cannot begin.
+        // After some errors SQLite has already rolled back, and this ROLLBACK fails. If it fails for another reason, the next
+        // transaction cannot begin.
         let _ = execute(connection, "ROLLBACK", []);
     }
     result
@@ -57,7 +57,7 @@ pub(super) fn insert_entries(connection: &Connection, batch: &SqlBatch<'_>) -> R
     Ok(())
 }
 
-/// Applies a batch to the books; its stock deltas must lead from the stored stock to the new one.
+/// Applies a batch to the books. Fails if a stored stock plus its delta is not the new stock.
 pub(super) fn update_books(connection: &Connection, batch: &SqlBatch<'_>) -> Result<(), Failure> {
     let mut delete = connection.prepare_cached(DELETE_BOOK)?;
     for item in &batch.removed {

@@ -1,4 +1,4 @@
-//! A marker, which names the catalog file.
+//! Markers, the ledger lines that name a catalog file.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -15,10 +15,10 @@ use super::{Error, Line};
 const KIND: &[u8] = b"checkpoint";
 /// The column `reason` during a restore.
 const RESTORE: &str = "restore";
-/// How much of a file is read at once.
+/// The buffer size for hashing a file.
 const PART_BYTES: usize = 64 * 1024;
 
-/// Names the catalog file that is valid from here on. It is a line of the ledger, so that it is ordered with the entries.
+/// Names the catalog file that is valid from here on. A marker is a line of the ledger, so it has a place among the entries.
 ///
 /// Its columns: `kind` is `checkpoint`, `seq` the entry as of which the file's stock is, `order` the store's id, `reason` the
 /// digests or `restore`, and `batch` the first entry written with or after the marker.
@@ -26,7 +26,7 @@ const PART_BYTES: usize = 64 * 1024;
 pub(in crate::csv) struct Marker {
     /// Whether the entries are an incomplete restore, which has no catalog file.
     pub(in crate::csv) is_restore: bool,
-    /// The entry as of which the new file is; 0 if the store has written none yet.
+    /// The last entry that the new file contains; 0 before the first checkpoint.
     pub(in crate::csv) seq: Seq,
     pub(in crate::csv) at: Timestamp,
     pub(in crate::csv) store: StoreId,

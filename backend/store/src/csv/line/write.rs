@@ -1,4 +1,4 @@
-//! Writes the lines of entries.
+//! Writes headers and entries as lines.
 
 use common::{ArcStr, Description, Entry, GroupPosition, Kind, Seq, Stock};
 

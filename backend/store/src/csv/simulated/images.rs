@@ -1,7 +1,7 @@
-//! Every disk that a loss of power can leave now.
+//! Every state of the disk that a loss of power can leave.
 //!
-//! Synced content is there. Of the names changed since their folder was synced any prefix is (a journal keeps their order).
-//! Of a file's unsynced bytes any part is, in pages; the rest is the old content, or zeros, or the file is shorter.
+//! Synced content survives. Of the names changed since their folder was synced any prefix survives (a journal keeps their order).
+//! Of a file's unsynced pages any subset survives; the other pages have the old content or zeros, or the file is shorter.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -10,8 +10,8 @@ use super::{BTreeMap, Content, Path, PathBuf, Simulated};
 
 /// The unit in which a disk writes.
 const PAGE_BYTES: usize = 4096;
-/// An unsynced range of the ledger up to this size is cut at every byte; a larger one at the ends of lines and around those of
-/// pages.
+/// An unsynced range of the ledger up to this size is cut at every byte; a larger one at the ends of lines and around the ends
+/// of pages.
 const EACH_BYTE_MAX: usize = 700;
 
 impl Simulated {
@@ -20,7 +20,7 @@ impl Simulated {
         self.state().moments = Some(Vec::new());
     }
 
-    /// What was recorded; ends the recording.
+    /// Ends the recording and returns the recorded disks.
     pub(in crate::csv) fn take_moments(&self) -> Vec<Self> {
         self.state().moments.take().unwrap_or_default()
     }
@@ -30,7 +30,7 @@ impl Simulated {
         self.state().moment()
     }
 
-    /// Tells disks with different files apart.
+    /// A hash of all files, to distinguish disks.
     pub(in crate::csv) fn hash(&self) -> u64 {
         let state = self.state();
         let files = state
@@ -42,7 +42,7 @@ impl Simulated {
         hasher.finish()
     }
 
-    /// Visits each of them as a disk of its own.
+    /// Visits every state that a loss of power can leave, each as a disk of its own.
     pub(in crate::csv) fn each_image(&self, mut visit: impl FnMut(Self)) {
         let state = self.state();
         let names = std::iter::once(&state.safe_names).chain(&state.renames);
@@ -53,7 +53,7 @@ impl Simulated {
                 .copied()
                 .filter(|&inode| state.contents[inode].is_dirty())
                 .collect();
-            // One file at a time is partly written; the others are written wholly or not at all.
+            // One file at a time is partly written; the others are written completely or not at all.
             for others_are_written in [false, true] {
                 let content = |inode: usize| {
                     let content = &state.contents[inode];
@@ -123,7 +123,7 @@ impl Content {
         content.get(at).copied().unwrap_or(0)
     }
 
-    /// The contents that the file can have.
+    /// The possible contents of the file.
     fn images(&self, is_ledger: bool) -> BTreeSet<Vec<u8>> {
         let longest = self.now.len().max(self.safe.len());
         let differs = |&at: &usize| self.now.get(at) != self.safe.get(at);
@@ -141,7 +141,7 @@ impl Content {
         images
     }
 
-    /// Where the file may be cut, and whether old or wrong bytes may follow the cut.
+    /// The offsets at which the file may be cut, each with whether old or wrong bytes may follow.
     fn cuts(&self, start: usize, is_ledger: bool) -> Vec<(usize, bool)> {
         let end = self.now.len();
         let is_line = |at: usize| at > 0 && self.now[at - 1] == b'\n';
