@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
-/// The parameters of a URL, beside `target_session_attrs`, `options[…]` and those that sqlx spells differently than libpq.
+/// The accepted parameters of a URL, besides `target_session_attrs` and `options[…]`.
 const PARAMETERS: [&str; 12] = [
     "application_name",
     "dbname",
@@ -25,35 +25,35 @@ const PARAMETERS: [&str; 12] = [
     "user",
 ];
 
-/// A setting of the session that only a direct connection takes; see [`Address::is_pooled`].
+/// A setting that only a session without a pooler has; see [`Address::is_pooled`].
 const DIRECT: (&str, &str) = ("bookstore.direct", "on");
 
 /// A database's address and credentials. `Display` and `Debug` omit the password.
 ///
 /// The form is libpq's (`postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?sslmode=…`); what it omits comes from the
-/// environment (`PGPASSWORD`, `PGSSLMODE`, …) and `~/.pgpass`. Of several hosts the one that accepts writes is used.
+/// environment (`PGPASSWORD`, `PGSSLMODE`, …) and `~/.pgpass`. Of several hosts the store uses the one that accepts writes.
 #[derive(Clone)]
 pub struct Address {
     url: String,
     shown: String,
     hosts: Arc<[PgConnectOptions]>,
-    /// The host that accepted writes last; its clones share it.
+    /// The index of the host that accepted writes last. Clones share it.
     current: Arc<AtomicUsize>,
-    /// When another host became the current one; clones share it.
+    /// When another host became the current one. Clones share it.
     moved_at: Arc<Mutex<Option<Instant>>>,
-    /// Clones share it.
+    /// Whether a pooler was detected. Clones share it.
     is_pooled: Arc<AtomicBool>,
 }
 
 impl Address {
-    /// For a connection to the host that accepted writes last.
+    /// The options of a connection to the host that accepted writes last.
     pub(super) fn options(&self) -> PgConnectOptions {
         let current = self.current.load(Ordering::Relaxed);
         let host = self.hosts.get(current).or(self.hosts.first());
         self.session(host.cloned().unwrap_or_default())
     }
 
-    /// Asks for the setting by which a session is known to be this program's own.
+    /// Adds the setting [`DIRECT`], by which a pooler is detected, unless one is known.
     fn session(&self, options: PgConnectOptions) -> PgConnectOptions {
         match self.is_pooled() {
             true => options.statement_cache_capacity(0),
@@ -61,14 +61,13 @@ impl Address {
         }
     }
 
-    /// Whether a pooler such as pgbouncer may run each transaction on another connection to the server. Then settings,
-    /// prepared statements and `LISTEN` do not outlive a transaction. A pooler refuses or ignores the setting of a session
-    /// that it does not track.
+    /// Whether a pooler such as pgbouncer may run each transaction on another connection to the server. Then settings, prepared
+    /// statements and `LISTEN` end with a transaction. A pooler refuses or ignores the setting [`DIRECT`].
     pub(super) fn is_pooled(&self) -> bool {
         self.is_pooled.load(Ordering::Relaxed)
     }
 
-    /// A pooler was found.
+    /// Records that a pooler was detected.
     pub(super) fn set_pooled(&self) {
         if !self.is_pooled.swap(true, Ordering::Relaxed) {
             tracing::info!(store = %self, "connections lead through a pooler: each transaction has its own settings, and \
@@ -76,7 +75,7 @@ impl Address {
         }
     }
 
-    /// The hosts in the order in which they are tried.
+    /// The hosts, beginning with the one that accepted writes last.
     pub(super) fn hosts(&self) -> impl Iterator<Item = Host> {
         let (first, count) = (self.current.load(Ordering::Relaxed), self.hosts.len());
         let indices = (0..count).map(move |more| (first + more) % count);
@@ -90,24 +89,24 @@ impl Address {
         self.hosts.len() > 1
     }
 
-    /// The host accepts writes. Returns whether another one was used before.
+    /// Records that the host accepts writes. Returns whether another one was used before.
     pub(super) fn use_host(&self, host: &Host) -> bool {
         self.current.swap(host.index, Ordering::Relaxed) != host.index
     }
 
-    /// From now on connections lead to another host than before.
+    /// Records that new connections use another host from now on.
     pub(super) fn set_moved(&self) {
         *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// Whether a connection of that age leads to the current host.
+    /// Whether a connection that was opened `age` ago leads to the current host.
     pub(super) fn is_current(&self, age: Duration) -> bool {
         let moved_at = *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner);
         moved_at.is_none_or(|at| age < at.elapsed())
     }
 }
 
-/// One of the hosts.
+/// One host of an address.
 #[derive(Debug)]
 pub(super) struct Host {
     index: usize,
@@ -115,7 +114,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// For a new connection to it.
+    /// The options of a connection to this host.
     pub(super) fn options(&self, address: &Address) -> PgConnectOptions {
         address.session(self.options.clone())
     }
@@ -159,7 +158,7 @@ impl FromStr for Address {
                 Some(_) => options,
                 None => options.application_name("bookstored"),
             };
-            // A pooler refuses this parameter of sqlx, and the store has no such numbers.
+            // A pooler refuses this parameter, and the store has no floating-point numbers.
             Ok(options.extra_float_digits(None).disable_statement_logging())
         };
         let hosts: Vec<PgConnectOptions> = hosts.split(',').map(options).collect::<Result<_, String>>()?;
@@ -174,7 +173,7 @@ impl FromStr for Address {
     }
 }
 
-/// The parameters for sqlx, which ignores those that it does not know.
+/// Checks the parameters, because sqlx ignores unknown ones. Returns the parameters for sqlx.
 fn checked_parameters(query: &str) -> Result<String, String> {
     let mut checked = Vec::new();
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {

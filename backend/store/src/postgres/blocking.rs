@@ -1,4 +1,4 @@
-//! Blocking on a future of a database client.
+//! Blocks on futures of a database client.
 
 use std::fmt;
 use std::io;
@@ -10,10 +10,10 @@ use std::thread::{self, Thread};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// A store's own runtime, which drives I/O and timers while callers are parked.
+/// The runtime of a store. It drives I/O and timers while callers are parked.
 ///
-/// A future is polled on its caller's thread, which may belong to any runtime or to none: `Runtime::block_on` would panic
-/// within another runtime. A call on a runtime's worker blocks that worker, but completes.
+/// The caller's thread polls the future, and may be a thread of another runtime, where `Runtime::block_on` would panic. A call on
+/// a runtime's worker blocks that worker, but completes.
 pub(crate) struct Blocking {
     handle: Handle,
     runtime: Option<Runtime>,
@@ -46,7 +46,7 @@ impl Blocking {
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return output;
             }
-            // Other code may unpark this thread too: only the flag counts.
+            // Other code may unpark this thread too, so check the flag.
             while !parked.is_woken.swap(false, Ordering::Acquire) {
                 thread::park();
             }

@@ -1,4 +1,4 @@
-//! Committing a batch: attempts until its outcome is known.
+//! Commits a batch: repeats attempts until the outcome is known.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -15,25 +15,24 @@ use super::{Address, CATALOG_TIMEOUT, PostgresStore, QUERY_TIMEOUT, damaged, ses
 use crate::Error;
 use crate::sql::{self, SqlBatch};
 
-/// For the transaction of a batch.
+/// The limit of the transaction of a batch.
 pub(super) const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a lost server is waited for while nothing can be durable.
+/// How long attempts continue without a server while nothing can be durable.
 const ABSENCE_TIMEOUT: Duration = Duration::from_secs(2);
-/// A connection that was unused for so long is asked first whether it still is one: the loss of one that only waits must not
-/// leave a commit in doubt. Batches that follow each other at once need no question.
+/// A connection idle for longer is pinged first, so that a dead one does not leave a commit's outcome unknown.
 const IDLE_MAX: Duration = Duration::from_millis(10);
-/// Attempts after a serialization failure.
+/// The most attempts after serialization failures.
 const RERUNS_MAX: u32 = 8;
 
-/// What the attempts for one batch have in common.
+/// The state of the attempts for one batch.
 #[derive(Debug)]
 struct Attempts<'a> {
     doubt: &'a Incident,
     backoff: Backoff,
     reruns: u32,
-    /// Whether one of them may be durable, on this server at least.
+    /// Whether one of the attempts may be durable, at least on this server.
     in_doubt: bool,
-    /// When the server was first lost.
+    /// When the connection was first lost.
     lost_at: Option<Instant>,
 }
 
@@ -43,7 +42,7 @@ impl Attempts<'_> {
         self.doubt.failed(why);
     }
 
-    /// Whether the batch may be attempted again.
+    /// Returns `Ok` if the batch may be attempted again, and the error for the caller otherwise.
     fn check(&mut self, error: TxError, address: &Address) -> Result<(), Error> {
         match error {
             TxError::ConnectionLost { error, stage } => {
@@ -77,8 +76,8 @@ fn unknown_outcome(address: &Address, why: &str) -> Error {
 }
 
 impl PostgresStore {
-    /// Makes a batch durable. Once it may be durable this waits, without limit, until its outcome is known: it is stored and
-    /// a later write has reached the standby too, or another entry has its place.
+    /// Makes a batch durable. Once an attempt may be durable, this repeats without limit until the outcome is known: the batch is
+    /// stored and a later write has reached the standby too, or another entry has its number.
     async fn commit(
         &self,
         connection: &mut Option<PgConnection>,
@@ -119,7 +118,7 @@ impl PostgresStore {
             if is_stored {
                 match self.write_confirmation(connection, last).await {
                     Ok(()) => break,
-                    // A failover took the batch: the next attempt finds what has its place.
+                    // A failover lost the batch: the next attempt finds whether another entry has its number.
                     Err(Error::Conflict) => {}
                     Err(error) if error.is_transient() => attempts.doubt(&error),
                     Err(error) => return Err(unknown_outcome(&self.address, &error.to_string())),
@@ -177,7 +176,7 @@ impl PostgresStore {
         Ok(slot.insert(connection))
     }
 
-    /// Whether a batch that could not be inserted is stored by an earlier attempt; an error if it certainly is not.
+    /// Whether an earlier attempt stored a batch that could not be inserted; an error if it certainly did not.
     async fn find_batch(
         &self,
         slot: &mut Option<PgConnection>,

@@ -1,7 +1,7 @@
-//! Confirming what was found in the database, and naming another history.
+//! Confirms that entries in the database are durable, and replaces the ledger's id.
 //!
-//! A commit that only this server has is visible to everyone, but the next failover takes it. It is believed after one more
-//! small write: that one waits for the synchronous standby, which then has everything before it too.
+//! A commit that only this server has is visible to every process, but is lost in a failover. It counts as durable after one more
+//! write: that write waits for the synchronous standby, which then has all earlier commits too.
 
 use common::{Entry, Seq, StoreId};
 use sqlx::PgConnection;
@@ -13,7 +13,7 @@ use super::{PostgresStore, QUERY_TIMEOUT, session, statements};
 use crate::{Error, sql};
 
 impl PostgresStore {
-    /// Whether a commit needs no confirmation.
+    /// Whether a commit needs no confirmation; `warned` says whether the server warned about it.
     pub(super) fn is_certain(&self, warned: bool) -> bool {
         #[cfg(test)]
         if self.skips_confirmation {
@@ -22,7 +22,7 @@ impl PostgresStore {
         !warned && self.warnings.are_seen()
     }
 
-    /// One small write that waits for the standby. [`Error::Conflict`] if the entry is not there any more.
+    /// Makes one small write that waits for the standby. [`Error::Conflict`] if the ledger no longer has the entry.
     pub(super) async fn write_confirmation(
         &self,
         slot: &mut Option<PgConnection>,
@@ -58,7 +58,7 @@ impl PostgresStore {
         result
     }
 
-    /// Confirms an entry that was read, and makes it the one that the next append follows.
+    /// Confirms a read entry and requires the next append to follow it.
     pub(super) fn confirm_entry(&self, last: &Entry) -> Result<(), Error> {
         let last = EntryKey::from(last);
         self.connection
@@ -67,7 +67,7 @@ impl PostgresStore {
         Ok(())
     }
 
-    /// Whether the ledger ends with `head`, in the history that this process knows.
+    /// Checks that the ledger ends with `head` and continues the history that this process knows.
     pub(super) fn confirm_head(&self, head: Seq) -> Result<(), Error> {
         self.connection.write(|_, _| Ok(()))?;
         let found = self.run(QUERY_TIMEOUT, async {
@@ -79,7 +79,7 @@ impl PostgresStore {
         }
     }
 
-    /// Gives the ledger a new id, unless another process has.
+    /// Gives the ledger a new id and the next epoch, unless another process has done so.
     pub(super) fn write_new_id(&self, old: StoreId) -> Result<(), Error> {
         self.connection.write(|slot, _| {
             let replacing = async {
@@ -109,7 +109,7 @@ impl PostgresStore {
                     .execute(connection)
                     .await
                     .map_err(&failed)?;
-                // The next write, which confirms the entries of the new history, waits for the standby too.
+                // The new id needs no confirmation: the next write confirms the entries of the new history.
                 Ok(())
             };
             let replaced = self

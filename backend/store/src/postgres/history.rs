@@ -1,4 +1,4 @@
-//! The history that the database is to continue: its id, and the entry that the next append follows.
+//! The history that an append must continue: the ledger's id and its last entry.
 
 use common::{Entry, Seq, StoreId};
 use sqlx::PgConnection;
@@ -9,7 +9,7 @@ use super::{Address, damaged, statements};
 use crate::Error;
 use crate::sql;
 
-/// What tells an entry from the one of another history with the same number.
+/// Distinguishes an entry from an entry of another history with the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EntryKey {
     pub(super) seq: i64,
@@ -31,32 +31,32 @@ impl From<&Entry> for EntryKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct History {
     pub(super) store: StoreId,
-    /// Its last entry; `None` if it has none.
+    /// The last entry; `None` if the ledger is empty.
     pub(super) last: Option<EntryKey>,
 }
 
 impl History {
-    /// The number of its last entry.
+    /// The number of the last entry.
     pub(super) fn head(&self) -> i64 {
         self.last.map_or(0, |last| last.seq)
     }
 
-    /// Whether it is the known history, or a continuation of it as far as the last entries show.
+    /// Whether this is the known history or, judging by the last entries, a continuation of it.
     pub(super) fn continues(&self, known: &Self) -> bool {
         let is_same_length = self.head() == known.head();
         self.store == known.store && self.head() >= known.head() && (!is_same_length || self.last == known.last)
     }
 
-    /// The last entry, if it has that number.
+    /// The last entry, if its number is `head`.
     pub(super) fn entry_at(&self, head: Seq) -> Option<EntryKey> {
         self.last.filter(|last| last.seq == sql::seq_column(head))
     }
 }
 
-/// The store's id; number, time and order of the last entry.
+/// The result of [`statements::END`]: the store's id; number, time and order of the last entry.
 type Row = (String, Option<i64>, Option<i64>, Option<Uuid>);
 
-/// The history in the database.
+/// Reads the history in the database.
 pub(super) async fn read_history(connection: &mut PgConnection, address: &Address) -> Result<History, Error> {
     let row: Option<Row> = sqlx::query_as(statements::END)
         .persistent(!address.is_pooled())

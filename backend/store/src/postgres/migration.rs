@@ -1,4 +1,4 @@
-//! Creating and upgrading the tables.
+//! Creates and upgrades the tables.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use super::{Address, CATALOG_TIMEOUT, QUERY_TIMEOUT, damaged, meta, statements};
 use crate::sql::{self, Engine, Found, Migration, SqlBatch, Upgrade};
 use crate::{Error, format_1};
 
-/// Tries of a step that collides with another process's.
+/// The most attempts of a step that collides with another process.
 const TRIES_MAX: u32 = 20;
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Migrates the tables and returns the history and what is known of its upgrade; without `create` the tables must exist
-/// and be up to date. Several processes may migrate at once.
+/// Migrates the tables; returns the history and the record of its upgrade. Without `create` the tables must exist and be up to
+/// date. Several processes may migrate at once.
 pub(super) async fn migrate(
     connection: &mut PgConnection,
     address: &Address,
@@ -50,8 +50,8 @@ pub(super) async fn migrate(
     limited(address, QUERY_TIMEOUT, reading).await
 }
 
-/// What the database contains, and whether its ledger had entries before its version was read: then they are of that
-/// version, however many other processes migrate meanwhile.
+/// Returns the state of the tables, and whether the ledger had entries before the version was read: these entries are of that
+/// version, even if other processes migrate meanwhile.
 async fn find_tables(connection: &mut PgConnection, address: &Address) -> Result<(Found, bool), Error> {
     let failed = error("read", address);
     let tables: Vec<String> = sqlx::query_scalar(statements::TABLES)
@@ -100,7 +100,7 @@ async fn run_migrations(
     Ok(())
 }
 
-/// Appends entries that describe the books, unless another process has.
+/// Appends entries that describe the books, unless another process has done so.
 async fn upgrade(connection: &mut PgConnection, address: &Address, warnings: &Warnings) -> Result<(), Error> {
     let failed = error("upgrade", address);
     for _ in 0..TRIES_MAX {
@@ -113,7 +113,7 @@ async fn upgrade(connection: &mut PgConnection, address: &Address, warnings: &Wa
         let entries: Vec<Entry> = format_1::upgrade_entries(head, &books).collect();
         let history = read_history(connection, address).await?;
         let mut transaction = Transaction::new(address, SqlBatch::new(head, &entries)?, Purpose::Upgrade, history);
-        // A catalog confirms the last entry when it opens the store.
+        // No confirmation here: a catalog confirms the last entry after it has opened the store.
         match transaction.run(connection, warnings).await {
             Ok(_) => {
                 tracing::info!(books = books.len(), after = %head, "the store is upgraded to ledger format 2");
@@ -128,8 +128,8 @@ async fn upgrade(connection: &mut PgConnection, address: &Address, warnings: &Wa
     Err(Error::Conflict)
 }
 
-/// Runs an idempotent statement. Two processes that create the same table at once may collide in the system catalog; the
-/// next try finds the table.
+/// Runs an idempotent statement. Processes that create the same table at once may collide in the system catalog; the next attempt
+/// finds the table.
 async fn execute_idempotent(connection: &mut PgConnection, statement: &str) -> Result<(), sqlx::Error> {
     let mut tries = 0;
     loop {

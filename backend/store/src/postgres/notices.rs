@@ -1,10 +1,9 @@
 //! The server's warnings.
 //!
-//! A commit whose wait for the standby is cancelled succeeds, and only a warning tells. No other signal does: a wait may be
-//! cancelled at any time and any number of times, so neither a time limit nor another write shows that one was not. sqlx
-//! keeps warnings to itself and passes them to `tracing` alone. So a statement runs under a dispatcher of its own, which
-//! counts them whatever the program logs, and every connection proves that this works before it is used
-//! ([`statements::WARN`](super::statements::WARN)).
+//! A commit whose wait for the standby is cancelled succeeds, and only a server warning reports it. A wait may be cancelled at any
+//! time and repeatedly, so neither a time limit nor another write proves that none was. sqlx passes warnings only to `tracing`.
+//! So a statement runs under its own dispatcher, which counts warnings independently of the program's log level. Every new
+//! connection verifies that warnings arrive ([`statements::WARN`](super::statements::WARN)).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +15,7 @@ use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 const TARGET: &str = "sqlx::postgres::notice";
 
-/// Observes the warnings of statements.
+/// Counts the server's warnings.
 #[derive(Debug)]
 pub(super) struct Warnings {
     dispatch: Dispatch,
@@ -34,7 +33,7 @@ impl Warnings {
         }
     }
 
-    /// Runs a statement that makes the server warn, on a new connection.
+    /// Runs a statement that makes the server warn, on a new connection, and records whether the warning arrived.
     pub(super) async fn prove<T, E>(&self, statement: impl Future<Output = Result<T, E>>) -> Result<(), E> {
         let (done, warned) = self.observe(statement).await;
         if self.are_seen.swap(warned, Ordering::Relaxed) && !warned {
@@ -43,12 +42,12 @@ impl Warnings {
         done.map(drop)
     }
 
-    /// Whether the server's warnings arrive. Where they do not, every commit is in doubt.
+    /// Whether the server's warnings arrive. Otherwise every commit must be confirmed.
     pub(super) fn are_seen(&self) -> bool {
         self.are_seen.load(Ordering::Relaxed)
     }
 
-    /// Runs a statement; returns its result, and whether the server warned. One statement runs at a time.
+    /// Runs a statement; returns its result and whether the server warned. Statements must not run concurrently.
     pub(super) async fn observe<T>(&self, statement: impl Future<Output = T>) -> (T, bool) {
         let before = self.count.load(Ordering::Relaxed);
         let result = statement.with_subscriber(self.dispatch.clone()).await;

@@ -5,8 +5,8 @@ use std::ops::{Deref, DerefMut};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
-/// A connection of the pool, in a transaction where statements must see one state or run on one server. The transaction ends
-/// with it.
+/// A connection of the pool, in a transaction if statements must see one state or run on one server. Dropping it ends the
+/// transaction.
 #[derive(Debug)]
 pub(super) enum Reader {
     Connection(PoolConnection<Postgres>),
@@ -21,7 +21,7 @@ impl Reader {
         })
     }
 
-    /// Ends it, and keeps what it wrote.
+    /// Commits the transaction if there is one.
     pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Connection(_) => Ok(()),

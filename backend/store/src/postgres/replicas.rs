@@ -1,4 +1,4 @@
-//! Whether the server has replicas of which commits wait for none: a failover to one may lose acknowledged entries.
+//! Detects a server with only asynchronous replicas: a failover to one may lose acknowledged entries.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,14 +9,14 @@ use super::{Address, statements};
 const RISK: &str = "the database has replicas, but commits wait for none of them, so a failover may lose acknowledged sales; \
                     set synchronous_standby_names";
 
-/// What was found last.
+/// The result of the last check.
 #[derive(Debug, Default)]
 pub(super) struct Replicas {
     are_asynchronous: AtomicBool,
 }
 
 impl Replicas {
-    /// Asks the server, and logs a change. An engine that does not know the question has no such replicas.
+    /// Queries the server and logs a change. An engine without these system tables counts as one without replicas.
     pub(super) async fn check(&self, connection: &mut PgConnection, address: &Address) {
         let asking = sqlx::query_scalar(statements::ARE_ASYNCHRONOUS).persistent(false);
         let are_asynchronous = asking.fetch_one(connection).await.unwrap_or(false);

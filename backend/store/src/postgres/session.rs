@@ -1,4 +1,4 @@
-//! Connecting, and checking the server's settings.
+//! Connects, and checks the server's settings.
 
 use std::time::Duration;
 
@@ -14,21 +14,21 @@ use super::{Address, statements};
 use crate::Error;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// For one of several hosts, which may all have to be tried before a purchase's deadline.
+/// The limit for each of several hosts, which must leave time before a purchase's deadline.
 const HOST_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long other hosts may take to say that they accept writes too, after one has.
+/// After one host has accepted writes, how long other hosts may take to accept them too.
 const RIVAL_TIMEOUT: Duration = Duration::from_millis(300);
-/// What pgbouncer says of a setting that it does not track.
+/// pgbouncer's message about a setting that it does not track.
 const REFUSED_PARAMETER: &str = "unsupported startup parameter";
-/// The wait for a connection for reading.
+/// How long a read waits for a connection.
 const READER_TIMEOUT: Duration = Duration::from_secs(2);
-/// Connections for reading, including the ones that listen, hold a turn, and hold a claim.
+/// The most connections for reading, including those that listen, hold the append lock, and hold the claim.
 const READERS_MAX: u32 = 6;
 
 /// Opens a connection for writing to the host that accepts writes, and refuses a server that may lose commits.
 ///
-/// All hosts are asked at once. After a promotion the former primary may accept writes for a while, and so does a standby that
-/// an administrator promotes beside the primary.
+/// Connects to all hosts at once. After a promotion the former primary may accept writes for a while, and so does a standby that an
+/// administrator promotes beside the primary.
 ///
 /// Returns whether another host was used before.
 pub(super) async fn connect(address: &Address, warnings: &Warnings) -> Result<(PgConnection, bool), Error> {
@@ -74,7 +74,7 @@ pub(super) async fn connect(address: &Address, warnings: &Warnings) -> Result<(P
     Ok((connection, has_moved))
 }
 
-/// Of several hosts that accept writes, the one that a failover made the primary: only there do commits reach a standby.
+/// Chooses the host that a failover made the primary: only its commits reach a standby.
 async fn choose(writable: Vec<(Host, PgConnection)>, address: &Address) -> Option<(Host, PgConnection)> {
     let mut ranked = Vec::new();
     for (host, mut connection) in writable {
@@ -83,7 +83,7 @@ async fn choose(writable: Vec<(Host, PgConnection)>, address: &Address) -> Optio
             let rank = row.and_then(|row| Ok((row.try_get::<bool, _>(0)?, row.try_get::<String, _>(1)?)));
             rank.map_err(error("open", address))
         };
-        // An engine that does not know the question ranks last.
+        // An engine without these functions ranks last.
         let rank = limited(address, HOST_TIMEOUT, ranking).await.ok();
         ranked.push((rank, host, connection));
     }
@@ -93,7 +93,7 @@ async fn choose(writable: Vec<(Host, PgConnection)>, address: &Address) -> Optio
     Some((host, connection))
 }
 
-/// Why no host can be used.
+/// The error if no host accepts writes.
 fn no_host(address: &Address, refusals: &[Error]) -> Error {
     let store = address.to_string();
     let whys = refusals.iter().filter_map(|error| match error {
@@ -107,7 +107,7 @@ fn no_host(address: &Address, refusals: &[Error]) -> Error {
     }
 }
 
-/// Connects to one host, finds out whether a pooler is between, and checks the server's settings.
+/// Connects to one host, detects a pooler, and checks the server's settings.
 async fn open(host: &Host, address: &Address) -> Result<PgConnection, Error> {
     let failed = error("open", address);
     let mut connection = match host.options(address).connect().await {
@@ -171,13 +171,13 @@ async fn check_settings(connection: &mut PgConnection, address: &Address) -> Res
     }
 }
 
-/// A single text, in a message that a pooler passes on whole.
+/// Reads a single text with a simple query, which a pooler forwards as one message.
 async fn show(connection: &mut PgConnection, statement: &'static str) -> Result<Option<String>, sqlx::Error> {
     let row = sqlx::raw_sql(statement).fetch_optional(connection).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
 }
 
-/// What a transaction begins with.
+/// The statements that begin a transaction.
 pub(super) fn begin(address: &Address) -> &'static str {
     match address.is_pooled() {
         true => statements::BEGIN_POOLED,
@@ -185,7 +185,7 @@ pub(super) fn begin(address: &Address) -> &'static str {
     }
 }
 
-/// Runs several messages on one connection to the server. A pooler may give each transaction another one.
+/// Runs an operation of several messages on one connection to the server. A pooler may use another one for each transaction.
 pub(super) async fn on_one_server<T>(
     connection: &mut PgConnection,
     address: &Address,
@@ -209,7 +209,7 @@ pub(super) async fn on_one_server<T>(
     done
 }
 
-/// The result of an operation, or that it took too long.
+/// Runs an operation; [`Error::Unavailable`] after `timeout`.
 pub(super) async fn limited<T>(
     address: &Address,
     timeout: Duration,
@@ -231,7 +231,7 @@ pub(super) fn readers(address: &Address) -> PgPool {
         .max_connections(READERS_MAX)
         .acquire_timeout(READER_TIMEOUT)
         .before_acquire(move |_, connection| {
-            // The former primary may still answer, without what was written since.
+            // The former primary may still answer, but lacks later entries.
             let is_current = current.is_current(connection.age);
             Box::pin(async move { Ok(is_current) })
         })
@@ -251,7 +251,7 @@ async fn is_read_only(connection: &mut PgConnection) -> Result<bool, sqlx::Error
     Ok(show(connection, statements::READ_ONLY).await?.as_deref() == Some("on"))
 }
 
-/// Whether the engine supports `NOTIFY`; otherwise every process polls.
+/// Whether the engine supports `NOTIFY`. Otherwise every process polls.
 pub(super) async fn can_notify(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     match sqlx::raw_sql(statements::TRY_NOTIFY).execute(&mut *connection).await {
         Ok(_) => Ok(true),

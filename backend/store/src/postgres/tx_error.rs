@@ -19,16 +19,15 @@ pub(super) enum Stage {
 /// Why a transaction was not acknowledged.
 #[derive(Debug)]
 pub(super) enum TxError {
-    /// The batch does not follow the last entry any more: another process appended, or an earlier attempt of this one.
+    /// The batch no longer follows the last entry: another process or an earlier attempt appended.
     HeadMoved,
-    /// An entry with such a number, or a line of such an order, exists.
+    /// An entry with the same number, or the same line of an order, exists.
     Duplicate,
     /// Rolled back because of concurrent transactions (40001 and the like); it may run again.
     SerializationFailure(String),
-    /// The connection or the server was lost, or the server cannot serve now: an [`Error::Unavailable`] or
-    /// [`Error::ReadOnly`].
+    /// The connection was lost, or the server accepts no writes: [`Error::Unavailable`] or [`Error::ReadOnly`].
     ConnectionLost { error: Error, stage: Stage },
-    /// Rolled back because another transaction held a lock for too long.
+    /// Rolled back because another transaction held a lock longer than the lock timeout.
     Blocked(Error),
     /// Rolled back because the disk is full.
     DiskFull,
@@ -44,13 +43,13 @@ fn is_connection_code(code: &str) -> bool {
 
 /// The server is a standby, or set read-only.
 const READ_ONLY: &str = "25006";
-/// What [`APPEND`](super::statements::APPEND) does if a stock does not follow.
+/// The error of [`APPEND`](super::statements::APPEND) if a stock does not follow from the entries.
 const DIVISION_BY_ZERO: &str = "22012";
 /// `lock_timeout` has passed.
 pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// Whether an error that arrives before the row of a statement that commits by itself ended its execution, so that nothing was
-/// committed. Classes 08, 58 and XX may come from a proxy that lost the server; 40003 says that the outcome is unknown.
+/// Whether an error that arrives before the row of a self-committing statement means that nothing was committed. Classes 08, 58
+/// and XX may come from a proxy that lost the server; 40003 means that the outcome is unknown.
 fn is_before_commit(code: &str) -> bool {
     !["08", "58", "XX", "40003"].iter().any(|start| code.starts_with(start))
 }
@@ -64,7 +63,7 @@ pub(super) fn is_connection_lost(error: &sqlx::Error) -> bool {
     }
 }
 
-/// For `map_err` around an operation that changes nothing if it fails.
+/// For `map_err` of an operation that changes nothing if it fails.
 pub(super) fn error(operation: &'static str, address: &Address) -> impl Fn(sqlx::Error) -> Error {
     let address = address.clone();
     move |error| classify(operation, &address, &error)
@@ -116,7 +115,7 @@ impl TxError {
         Self::Failed(damaged(address, why.to_owned()))
     }
 
-    /// The connection is not used any more because of an error.
+    /// The error after which the connection is no longer used.
     pub(super) fn lost(error: Error, stage: Stage) -> Self {
         let error = match error {
             Error::Database { store, why, .. } => Error::Unavailable { store, why },
@@ -125,7 +124,7 @@ impl TxError {
         Self::ConnectionLost { error, stage }
     }
 
-    /// The error of a transaction that is not attempted again.
+    /// The error for the caller, if the transaction is not attempted again.
     pub(super) fn into_error(self, address: &Address) -> Error {
         match self {
             Self::HeadMoved | Self::Duplicate => Error::Conflict,

@@ -14,17 +14,17 @@ use super::{Address, meta, session, statements};
 use crate::Error;
 use crate::sql::{self, BookRow, EntryRow, PgQuery, SqlBatch, StockDelta, Upgrade};
 
-/// Rows of one statement.
+/// The most rows of one statement.
 const ROWS_MAX: usize = 10_000;
 
-/// What a transaction is for.
+/// The purpose of a transaction.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose<'a> {
     /// Entries and their effect on the books.
     Append,
     /// Entries of another store, without an effect on the books yet.
     Restore,
-    /// These are the books after a restore. There are no entries.
+    /// The books after a restore, without entries.
     EndRestore(&'a [Book]),
     /// Entries that describe the books of a store of format 1.
     Upgrade,
@@ -35,13 +35,13 @@ pub(super) struct Transaction<'a> {
     address: &'a Address,
     pub(super) batch: SqlBatch<'a>,
     pub(super) purpose: Purpose<'a>,
-    /// What the batch must continue.
+    /// The history that the batch must continue.
     history: History,
-    /// Whether other processes wait for this one.
+    /// Whether this process holds the append lock.
     pub(super) holds_append_lock: bool,
-    /// The payload of the notification, if the engine supports any.
+    /// The payload of the notification, if the engine supports notifications.
     pub(super) origin_id: Option<Uuid>,
-    /// How far the last attempt got; read after a timeout.
+    /// The last stage of the current attempt; the caller reads it after a timeout.
     pub(super) stage: Stage,
 }
 
@@ -58,8 +58,8 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Runs one attempt; returns whether the server warned about the commit. After every error but
-    /// [`TxError::ConnectionLost`] the connection remains usable.
+    /// Runs one attempt; returns whether the server warned about the commit. The connection remains usable after every error
+    /// except [`TxError::ConnectionLost`].
     pub(super) async fn run(&mut self, connection: &mut PgConnection, warnings: &Warnings) -> Result<bool, TxError> {
         if self.is_one_statement() && !self.address.is_pooled() {
             return self.append_at_once(connection, warnings).await;
@@ -88,7 +88,7 @@ impl<'a> Transaction<'a> {
         Ok(warned)
     }
 
-    /// Whether the batch changes only stocks, and few enough.
+    /// Whether the batch changes only stocks and has at most [`ROWS_MAX`] entries.
     fn is_one_statement(&self) -> bool {
         let SqlBatch {
             entries,
@@ -100,7 +100,7 @@ impl<'a> Transaction<'a> {
         matches!(self.purpose, Purpose::Append) && is_small && described.is_empty() && removed.is_empty()
     }
 
-    /// One message to the server and one back.
+    /// Appends in one round trip to the server.
     async fn append_at_once(&mut self, connection: &mut PgConnection, warnings: &Warnings) -> Result<bool, TxError> {
         self.stage = Stage::Autocommit;
         let rows: Vec<EntryRow<'_>> = self.batch.entries.iter().map(EntryRow::from).collect();
@@ -117,7 +117,7 @@ impl<'a> Transaction<'a> {
         let appending = async {
             let mut rows = append.fetch(connection);
             let row = rows.try_next().await?.ok_or(sqlx::Error::RowNotFound)?;
-            // The commit follows the row, so everything that the server sends is read.
+            // The commit follows the row, so read to the end of the answer.
             stage = Stage::Committing;
             while rows.try_next().await?.is_some() {}
             row.try_get::<i64, _>(0)
@@ -154,7 +154,7 @@ impl<'a> Transaction<'a> {
     }
 
     async fn end_restore(&self, connection: &mut PgConnection, books: &[Book]) -> Result<(), TxError> {
-        // No entry is inserted that could conflict, so the head is checked here.
+        // Without an inserted entry nothing can conflict, so the head is checked here.
         let head = head_of(&mut *connection).await.map_err(|error| self.error(&error))?;
         if head != sql::seq_column(self.batch.head) {
             return Err(TxError::HeadMoved);
@@ -213,7 +213,7 @@ impl<'a> Transaction<'a> {
             .bind(self.holds_append_lock)
     }
 
-    /// Applies the stock deltas, which must lead from the stored stock to the new one.
+    /// Applies the stock deltas. Fails if a stored stock plus its delta is not the new stock.
     async fn update_books(&self, connection: &mut PgConnection) -> Result<(), TxError> {
         for deltas in self.batch.deltas.chunks(ROWS_MAX) {
             let update = bind_deltas(self.query(statements::UPDATE_BOOKS.as_str()), deltas);
