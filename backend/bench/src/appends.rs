@@ -1,4 +1,4 @@
-//! One durable append per purchase on etcd and on NATS JetStream: what a shop would be limited to that kept its orders there.
+//! One durable append per purchase on etcd and on NATS JetStream: the upper limit of a shop that stores its orders there.
 
 use std::fmt;
 use std::net::{SocketAddr, TcpStream as BlockingStream};
@@ -20,7 +20,7 @@ use crate::sample::{Samples, Settings, ratio};
 
 const CONNECTIONS: u32 = 64;
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// As long as the line of a purchase in the ledger.
+/// A record with the length of a purchase's line in the ledger.
 const RECORD_BYTES: usize = 110;
 
 const HEADING: Heading = Heading {
@@ -139,11 +139,11 @@ impl Engine {
 
 struct Addresses {
     clients: ReservedAddress,
-    /// Of etcd's other nodes: there are none, but it listens.
+    /// The port for other nodes of etcd, on which it listens even without other nodes.
     peers: ReservedAddress,
 }
 
-/// A server of its own, which ends when this is dropped.
+/// A running server; dropping it ends the server.
 struct Server {
     child: Child,
     addresses: Addresses,
@@ -208,7 +208,7 @@ impl Client for EtcdClient {
     }
 }
 
-/// One connection with a reply subject of its own, on which the stream acknowledges what it has stored.
+/// One connection with its own reply subject, on which the stream acknowledges stored messages.
 struct JetStreamClient {
     stream: TcpStream,
     message: Vec<u8>,
@@ -238,7 +238,7 @@ impl JetStreamClient {
             create.len()
         );
         client.stream.write_all(hello.as_bytes()).await?;
-        // The stream exists for all connections but the first, and the same settings change nothing.
+        // Only the first connection creates the stream; for the others the same settings change nothing.
         client.read_until(b"}\r\n").await?;
         client.request().await?;
         Ok(client)

@@ -21,7 +21,7 @@ const STOCK: &[u8] = b"event: stock";
 const RESYNC: &[u8] = b"event: resync";
 const HELLO: &[u8] = b"event: hello";
 
-/// The events that all readers together have got; those of the semaphores can be awaited.
+/// The number of events that all readers together have received. A semaphore allows waiting for its events.
 #[derive(Debug)]
 struct Events {
     hellos: Semaphore,
@@ -30,7 +30,7 @@ struct Events {
     are_readers_slow: AtomicBool,
 }
 
-/// Connected readers, which disconnect when this is dropped.
+/// Connected readers. Dropping them closes their connections.
 #[derive(Debug)]
 pub(crate) struct EventReaders {
     readers: JoinSet<Result<()>>,
@@ -39,7 +39,7 @@ pub(crate) struct EventReaders {
 }
 
 impl EventReaders {
-    /// Connects `size` readers and waits until each has got `hello`.
+    /// Connects `size` readers and waits until each has received `hello`.
     pub(crate) async fn connect(address: SocketAddr, size: u32) -> Result<Self> {
         let events = Arc::new(Events {
             hellos: Semaphore::new(0),
@@ -63,10 +63,10 @@ impl EventReaders {
         Ok(Self { readers, size, events })
     }
 
-    /// Waits until one sale has reached all readers. There must be no other sale meanwhile.
+    /// Waits until one sale has reached all readers. No other sale may happen meanwhile.
     ///
     /// # Errors
-    /// If it does not in time, or if a reader got `resync`.
+    /// After a timeout, or if a reader received `resync`.
     pub(crate) async fn wait_for_sale(&self) -> Result<()> {
         let resyncs = self.resyncs();
         take(&self.events.stocks, self.size).await?;
@@ -74,22 +74,22 @@ impl EventReaders {
         Ok(())
     }
 
-    /// Makes all readers read only once a second, so that reading costs little CPU time. The kernel buffers meanwhile.
+    /// Makes all readers read only once a second, to save CPU time. The kernel buffers the events.
     pub(crate) fn slow_down(&self) {
         self.events.are_readers_slow.store(true, Ordering::SeqCst);
     }
 
-    /// The number of `stock` events that all readers together have got, without those of [`Self::wait_for_sale`].
+    /// The number of `stock` events that all readers together have received, except those of [`Self::wait_for_sale`].
     pub(crate) fn stocks(&self) -> usize {
         self.events.stocks.available_permits()
     }
 
-    /// Forgets earlier `stock` events. Must be called before a sale that [`Self::wait_for_sale`] waits for.
+    /// Discards earlier `stock` events. Call it before the sale that [`Self::wait_for_sale`] waits for.
     pub(crate) fn forget_stocks(&self) {
         self.events.stocks.forget_permits(usize::MAX);
     }
 
-    /// The number of `resync` events that all readers together have got.
+    /// The number of `resync` events that all readers together have received.
     pub(crate) fn resyncs(&self) -> u64 {
         self.events.resyncs.load(Ordering::SeqCst)
     }
@@ -102,7 +102,7 @@ impl EventReaders {
     }
 }
 
-/// Waits for so many events.
+/// Waits for `count` events.
 async fn take(events: &Semaphore, count: u32) -> Result<()> {
     let taken = tokio::time::timeout(EVENTS_TIMEOUT, events.acquire_many(count)).await;
     let arrived = events.available_permits();
@@ -136,9 +136,9 @@ struct Tail {
     length: usize,
 }
 
-/// Reads what has arrived. Returns whether the stream has ended.
+/// Reads the available bytes. Returns whether the stream has ended.
 ///
-/// The buffer is on the stack and not in the waiting task: ten thousand buffers would fill the CPU's caches.
+/// The buffer is on the stack, not in the waiting task, because ten thousand buffers would fill the CPU's caches.
 fn drain(
     stream: &TcpStream,
     tail: &mut Tail,
@@ -173,7 +173,7 @@ fn drain(
     }
 }
 
-/// How often `word` ends behind the first `old` bytes.
+/// The number of occurrences of `word` that end after the first `old` bytes.
 fn count_new(text: &[u8], old: usize, word: &[u8]) -> usize {
     let ends = memmem::find_iter(text, word).map(|start| start + word.len());
     ends.filter(|&end| end > old).count()

@@ -6,9 +6,9 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Bound {
-    /// A ratio of at least this.
+    /// The lowest accepted ratio.
     AtLeast(f64),
-    /// At most this, in that unit.
+    /// The highest accepted value, and its unit.
     AtMost(f64, &'static str),
 }
 

@@ -49,10 +49,10 @@ pub(crate) async fn measure(batch: u32, settings: &Settings, report: &mut Report
     Ok(())
 }
 
-/// Sales in a batch: as many as a batch between the services has at most, and nearly eight times as many.
+/// The sales in a batch: the most in a batch between the services, and nearly eight times as many.
 pub(crate) const BATCHES: [u32; 2] = [1_024, 8_190];
 
-/// Sales a second, and the bytes of a batch in the ledger.
+/// The sales per second, and the bytes of a batch in the ledger.
 async fn sell(folder: &Path, batch: u32, time: Duration) -> Result<(f64, usize)> {
     let (path, books) = (folder.join("store"), folder.join("books.csv"));
     std::fs::write(&books, BOOKS)?;
@@ -71,7 +71,7 @@ async fn sell(folder: &Path, batch: u32, time: Duration) -> Result<(f64, usize)>
     let (before, begin, mut batches) = (length()?, Instant::now(), 0_usize);
     while begin.elapsed() < time {
         let decided;
-        // The next batch is made while this one is sold.
+        // Prepare the next batch while this one is decided.
         (decided, next) = tokio::join!(catalog.sell(next), async { sales(batch) });
         let decided = decided?;
         let all_sold = decided

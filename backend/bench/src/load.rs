@@ -17,14 +17,14 @@ use crate::operation::Operation;
 
 /// One minute, in microseconds. Longer latencies are recorded as this.
 const LATENCY_US_MAX: u64 = 60_000_000;
-/// Connections that are opened at the same time.
+/// The number of connections that are opened concurrently.
 pub(crate) const CONNECTING_MAX: usize = 64;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Pace {
-    /// Each connection sends when it has got its answer.
+    /// Each connection sends the next request after its answer.
     Closed,
-    /// At this rate in all, in requests per second. Latency counts from the moment when a request was due.
+    /// The total rate in requests per second. Latency counts from the time when a request was due.
     Open(f64),
 }
 
@@ -32,7 +32,7 @@ pub(crate) enum Pace {
 pub(crate) struct Outcome {
     /// Answers per second.
     pub(crate) rate: f64,
-    /// To the end of the answer, in microseconds.
+    /// The latency to the end of the answer, in microseconds.
     pub(crate) latency_us: Histogram<u64>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) trait Client: Send + 'static {
     fn request(&mut self) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// Sends an operation over so many connections to the bookstore or the bare handler.
+/// Sends an operation to the bookstore or the bare handler over `connections` connections.
 pub(crate) async fn run(
     address: SocketAddr,
     operation: Operation,
@@ -83,8 +83,8 @@ pub(crate) fn histogram() -> Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?)
 }
 
-/// Opens connections with `open`, which waits for a first answer. A few at a time, because the kernel retries those that
-/// overflow the listener's queue only after a second.
+/// Opens connections with `open`, which waits for a first answer. Only a few at a time, because the kernel retries a connection that
+/// overflows the listener's queue only after a second.
 pub(crate) async fn connect_all<C, F>(connections: u32, open: impl Fn() -> F) -> Result<Vec<C>>
 where
     C: Client,
@@ -142,7 +142,7 @@ pub(crate) fn next_number() -> u64 {
     NEXT_NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
-/// One connection, with one request on it at a time.
+/// One connection with one request at a time.
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -166,7 +166,7 @@ impl Connection {
         self.exchange(request.as_bytes()).await
     }
 
-    /// Sends a request and reads its answer, a success.
+    /// Sends a request and reads its answer, which must be a success.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<()> {
         self.stream.write_all(request).await?;
         read_answer(&mut self.stream, &mut self.answer).await

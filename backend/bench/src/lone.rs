@@ -1,4 +1,4 @@
-//! A purchase that is alone on its way: how much longer it takes than one sync of the same disk.
+//! The latency of a single purchase, compared with one sync of the same disk.
 
 use anyhow::Result;
 

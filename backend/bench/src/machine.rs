@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::tool;
 
-/// Timed syncs.
+/// The number of timed syncs.
 const SYNCS: usize = 100;
 
 #[derive(Debug, Default, Serialize)]
@@ -21,9 +21,9 @@ pub(crate) struct Machine {
     cores: usize,
     memory_gib: u64,
     kernel: String,
-    /// Of the stores' folder.
+    /// The file system of the stores' folder.
     filesystem: String,
-    /// The median time to append a block to a file there and sync it, in microseconds.
+    /// The median time to append a block to a file in the stores' folder and sync it, in microseconds.
     sync_us: u128,
 }
 

@@ -1,4 +1,4 @@
-//! Lookups in a catalog of very many books, against lookups among four books.
+//! Lookups in a catalog of a million or more books, compared with lookups among four books.
 
 use std::path::Path;
 
@@ -14,11 +14,11 @@ use crate::sizes;
 use testing::proc;
 
 const CONNECTIONS: u32 = 64;
-/// Books that all fit into the front-end's cache.
+/// The number of books that fit into the front-end's cache.
 const HOT: u32 = 100_000;
 /// The size of a front-end's cache.
 const CACHED_MAX: u32 = 1_000_000;
-/// Warm-up requests for each book that the cache can hold: after them nearly all are cached.
+/// Warm-up requests per book of the cache: afterwards nearly all books are cached.
 const WARM_UP_REQUESTS_EACH: u64 = 5;
 
 const HEADING: Heading = Heading {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// Looks up always the same book.
+    /// Always looks up the same book.
     Lookup,
     /// Looks up a random book.
     LookupAny(ItemDistribution),

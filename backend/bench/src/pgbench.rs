@@ -26,7 +26,7 @@ INSERT INTO straight.orders VALUES (gen_random_uuid(), :item, 1) ON CONFLICT DO 
 UPDATE straight.books SET stock = stock - 1 WHERE item = :item AND stock >= 1;
 COMMIT;
 ";
-/// The same in one round trip.
+/// The transaction in one round trip.
 const ONE_STATEMENT: &str = r"\set item random(1, 4)
 WITH placed AS (INSERT INTO straight.orders VALUES (gen_random_uuid(), :item, 1) ON CONFLICT DO NOTHING RETURNING item)
 UPDATE straight.books SET stock = stock - 1 FROM placed WHERE books.item = placed.item AND stock >= 1;

@@ -1,4 +1,4 @@
-//! The measured programs: `dist` builds, as processes of their own, on free ports, each with a new store.
+//! The measured programs: `dist` builds in their own processes, on free ports, each with a new store.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::operation::Operation;
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
-/// The four books, with so many copies that they never sell out while they are measured.
+/// The four books, with enough copies that they never sell out during a measurement.
 pub(crate) const BOOKS: &str = "item,name,stock,cost,topic\n\
     1,How to get a good grade in 677 in 20 minutes a day,1000000000,30,distributed systems\n\
     2,RPCs for Dummies,1000000000,40,distributed systems\n\

@@ -33,7 +33,7 @@ const SCRIPT: &str = "local order = 'order:' .. ARGV[1] \
 const ORDER_ID: &str = "__rand_int__:__rand_int__";
 const RANDOM_RANGE: &str = "2147483647";
 const STOCK: u64 = 1_000_000_000;
-/// Purchases whose rate decides how many make a whole round.
+/// Purchases whose rate determines the number of purchases of a round.
 const CALIBRATION: u32 = 20_000;
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ const HEADING: Heading = Heading {
     columns: "what | connections | bookstore/s | Redis/s | ratio",
 };
 
-/// A Redis server, which ends when this is dropped.
+/// A running Redis server; dropping it ends the server.
 struct Server {
     child: Child,
     address: ReservedAddress,
@@ -119,7 +119,7 @@ impl Server {
             .with_context(|| format!("redis-benchmark: {line}"))
     }
 
-    /// Checks that as many copies are gone as orders are stored, and that hardly an id was drawn twice.
+    /// Checks that the sold copies match the stored orders, and that almost no id was drawn twice.
     fn check(&self, purchases: u32) -> Result<()> {
         let mut gone = 0;
         for book in 1..=4 {
@@ -133,7 +133,7 @@ impl Server {
         Ok(())
     }
 
-    /// One round of about that time; purchases per second.
+    /// Runs a round of about `time`; returns the purchases per second.
     fn measure(&self, connections: u32, time: Duration) -> Result<f64> {
         let rate = self.buy(connections, CALIBRATION)?;
         #[expect(

@@ -43,7 +43,7 @@ impl Row {
         }
     }
 
-    /// How much more CPU time than the bare handler it may take.
+    /// The highest accepted CPU time per answer, relative to the bare handler.
     fn cpu_goal(self) -> Option<f64> {
         (self.operation == Operation::Buy && self.connections == 256 && self.in_one_process).then_some(1.4)
     }

@@ -15,7 +15,7 @@ use testing::{Process, proc};
 
 use crate::processes::start_bookstored;
 
-/// Entries of one append while a ledger is generated.
+/// The entries of one append while a ledger is generated.
 const BATCH: u64 = 10_000;
 
 /// Measures the start of a catalog: the time until it is ready, and its memory.
@@ -99,7 +99,7 @@ fn start(binaries: &Path, url: &str, books: Option<&Path>) -> Result<(Duration, 
     Ok((ready, memory_mib))
 }
 
-/// The same after a catalog that was killed.
+/// [`start`] after the previous catalog was killed.
 fn start_after_kill(binaries: &Path, url: &str) -> Result<(Duration, u64)> {
     drop(run(binaries, url, None)?);
     start(binaries, url, None)
@@ -113,7 +113,7 @@ fn run(binaries: &Path, url: &str, books: Option<&Path>) -> Result<(Process, Dur
     }
     let begun = Instant::now();
     let process = start_bookstored(binaries, &arguments)?;
-    // It listens before its database is open.
+    // A catalog listens before its database is open.
     process.wait_until_ready("catalog");
     Ok((process, begun.elapsed()))
 }

@@ -51,7 +51,7 @@ enum Part {
     /// In one process, or in three.
     Lone(bool),
     Mix,
-    /// Sales in a batch.
+    /// The sales in a batch.
     Ledger(u32),
     Million,
     Subscribers,

@@ -17,11 +17,11 @@ use testing::proc;
 
 const CONNECTIONS: u32 = 64;
 const RATE: f64 = 10_000.0;
-/// Sales whose time until all subscribers have them is measured.
+/// The number of sales whose delivery to all subscribers is timed.
 const SALES: u32 = 10;
-/// Between them, longer than the front-end merges changes.
+/// The interval between these sales, longer than the front-end's interval for merging changes.
 const SALE_INTERVAL: Duration = Duration::from_millis(200);
-/// Open files other than the subscribers' streams.
+/// The number of open files other than the subscribers' streams.
 const OTHER_FILES: u64 = 300;
 
 const HEADING: Heading = Heading {
@@ -100,7 +100,7 @@ struct Measured {
     each_kib: f64,
     /// Purchases without subscribers, at a fixed rate and as fast as possible.
     alone: [Outcome; 2],
-    /// The same beside the subscribers.
+    /// Purchases with the subscribers, at a fixed rate and as fast as possible.
     beside: [Outcome; 2],
     /// The front-end's memory after a third of the time at the fixed rate, and at its end.
     memory_kib: [u64; 2],

@@ -1,4 +1,4 @@
-//! Engine programs that are measured, or that measure.
+//! Other programs: measured ones and measuring ones.
 
 use std::path::PathBuf;
 use std::process::Command;

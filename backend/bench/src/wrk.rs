@@ -50,7 +50,7 @@ pub(crate) async fn measure(settings: &Settings, report: &mut Report) -> Result<
     Ok(())
 }
 
-/// Answers a second; an error if any was not a success.
+/// The answers per second; an error if an answer was not a success.
 fn wrk(program: &Program, operation: Operation, round: u32, settings: &Settings) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let mut command = Command::new("wrk");

@@ -1,4 +1,4 @@
-//! Every target on its corpus and on random changes of it: the same inputs in each run.
+//! Runs every target on its corpus and on random changes of it, with the same inputs in each run.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
@@ -10,10 +10,10 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// Changed inputs for each target.
+/// The number of random inputs for each target.
 const RANDOM_INPUTS: usize = 4_000;
-/// Bytes that mean something to one of the parsers.
-const SIGNS: &[u8] = b"\n\r\t ,;:\"'\\/{}[]()=+-.0159aeE#\0\x1f\x7f\x80\xe2\xff";
+/// Bytes with a meaning for at least one of the parsers.
+const SIGNIFICANT_BYTES: &[u8] = b"\n\r\t ,;:\"'\\/{}[]()=+-.0159aeE#\0\x1f\x7f\x80\xe2\xff";
 
 fn corpus() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "corpus"].iter().collect()
@@ -26,14 +26,14 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// A seed with a few changes, or the beginning of one joined to the end of another.
+/// A seed with a few random changes; a change may append the end of another seed.
 fn changed(seeds: &[Vec<u8>], random: &mut StdRng) -> Vec<u8> {
     let mut input = seeds.choose(random).unwrap().clone();
     for _ in 0..random.random_range(1..=4) {
         let at = random.random_range(0..=input.len());
         let end = random.random_range(at..=input.len().min(at + 16));
         match random.random_range(0..6) {
-            0 => input.insert(at, *SIGNS.choose(random).unwrap()),
+            0 => input.insert(at, *SIGNIFICANT_BYTES.choose(random).unwrap()),
             1 => drop(input.splice(at..end, [random.random()])),
             2 => drop(input.drain(at..end)),
             3 => drop(input.splice(at..at, input[at..end].to_vec())),

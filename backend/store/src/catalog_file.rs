@@ -1,7 +1,7 @@
-//! The catalog file: a CSV file with one line a book, for editors and spreadsheets.
+//! The catalog file: a CSV file with one line for each book, for editors and spreadsheets.
 //!
-//! A file with a bad line is refused whole. What this module writes it reads back equal; it refuses to write a book that it
-//! could not read back.
+//! A file with an invalid line is refused as a whole. A written file parses to the same books; a book for which this is not true
+//! is refused.
 
 mod columns;
 mod kind;
@@ -21,7 +21,7 @@ use common::{ArcStr, Cost, Description, ItemNumber, Seq, Stock};
 pub use self::rows::parse;
 pub use self::writer::CatalogWriter;
 
-/// The four books of the original store, for a fresh store without a file.
+/// The four books of a new store without a catalog file.
 pub const DEFAULT: &str = include_str!("../../../data/catalog.csv");
 
 /// Why a catalog file was not read or written.
@@ -32,9 +32,9 @@ pub enum Error {
     Lines {
         /// The file.
         path: PathBuf,
-        /// The first of them, at least one.
+        /// The first errors, at least one.
         errors: Vec<LineError>,
-        /// How many there are.
+        /// The number of all errors.
         count: usize,
     },
     /// The file is of another kind.
@@ -42,7 +42,7 @@ pub enum Error {
     OtherKind {
         /// The file.
         path: PathBuf,
-        /// What it is, and what to do.
+        /// The kind, and what to do.
         kind: &'static str,
     },
     /// The file has no books, and importing it would empty a shop.
@@ -63,10 +63,10 @@ pub enum Error {
     },
 }
 
-/// What is wrong with a line.
+/// An invalid line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineError {
-    /// The line, counted from 1; that of the beginning where a text contains line breaks.
+    /// The line, counted from 1; the first one if a text contains line breaks.
     pub line: u64,
     /// The column's name, or its number if it has none.
     pub column: String,
@@ -111,7 +111,7 @@ pub struct CatalogRow {
     pub stock: Stock,
     /// The price of one copy.
     pub cost: Cost,
-    /// The other columns, as far as they are there and not empty.
+    /// The other columns that exist and are not empty.
     pub description: Description,
 }
 
@@ -128,7 +128,7 @@ impl CatalogRow {
             })
     }
 
-    /// The book, which the entry `seq` changed last.
+    /// Converts the row to a book that the entry `seq` changed last.
     pub fn into_book(self, seq: Seq) -> Book {
         let Self {
             item,
@@ -187,7 +187,7 @@ pub fn write(out: impl io::Write, books: &[Book], path: &Path) -> Result<(), Err
     writer.finish()
 }
 
-/// The number of columns of a file with these books: up to the last one in which a book has a text.
+/// The number of columns of a file with these books: columns that are empty for all books are omitted at the end.
 pub fn columns_of(books: &[Book]) -> usize {
     let last_text = |book: &Book| book.description().texts().iter().rposition(Option::is_some);
     let last = books.iter().filter_map(last_text).max().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Ports that are bound for as long as a test needs them, instead of picked and released.
+//! Ports that stay reserved for as long as a test needs them.
 
 use std::fmt;
 use std::io;
@@ -8,9 +8,9 @@ use tokio::net::TcpSocket;
 
 /// A free loopback address, reserved until this is dropped, for a server that is started later or several times.
 ///
-/// The port is bound by a socket that never listens. Servers can listen there all the same, because they set
-/// `SO_REUSEADDR` as this socket does. Meanwhile the kernel gives the port to no other program and to no outgoing
-/// connection, and connections to it are refused while no server listens.
+/// A socket that never listens binds the port. Servers can still listen on it, because they set `SO_REUSEADDR` as this socket
+/// does. The kernel assigns the port to no other program and to no outgoing connection, and refuses connections while no
+/// server listens.
 #[derive(Debug)]
 pub struct ReservedAddress {
     address: SocketAddr,

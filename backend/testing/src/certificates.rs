@@ -1,20 +1,20 @@
-//! Certificates of an authority of the test's own, made by `openssl`.
+//! Certificates of a test's own certificate authority, created by `openssl`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
-/// An authority that signs certificates. Its files are removed when this is dropped.
+/// A certificate authority. Dropping it removes its files.
 #[derive(Debug)]
 pub struct Authority(TempDir);
 
 /// The files of a certificate.
 #[derive(Debug, Clone)]
 pub struct Certificate {
-    /// The certificate, in PEM form.
+    /// The certificate in PEM format.
     pub certificate: PathBuf,
-    /// Its key.
+    /// The private key in PEM format.
     pub key: PathBuf,
 }
 
@@ -33,7 +33,7 @@ impl Authority {
         Self(folder)
     }
 
-    /// Its own certificate.
+    /// The authority's own certificate.
     pub fn ca(&self) -> PathBuf {
         self.0.path().join("ca.pem")
     }
@@ -46,7 +46,7 @@ impl Authority {
         self.issue_for(name, "IP:127.0.0.1", 2)
     }
 
-    /// Makes a certificate for other names (`DNS:shop.example`) that is valid for so many days from now.
+    /// Makes a certificate for other names (`DNS:shop.example`) that is valid for `days` days from now.
     ///
     /// # Panics
     /// If `openssl` fails.
@@ -98,7 +98,7 @@ impl Certificate {
     /// If the files cannot be written.
     pub fn replace_by(&self, other: &Self) {
         for (to, from) in [(&self.certificate, &other.certificate), (&self.key, &other.key)] {
-            // As renewing programs do: the file appears complete.
+            // A rename replaces the file atomically, as programs that renew certificates do.
             let fresh = to.with_extension("new");
             std::fs::copy(from, &fresh).unwrap();
             std::fs::rename(&fresh, to).unwrap();

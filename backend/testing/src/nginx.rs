@@ -1,4 +1,4 @@
-//! nginx with Debian's configuration in front of one address, as a shopkeeper would set it up.
+//! nginx with Debian's configuration as a reverse proxy.
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -19,14 +19,14 @@ const CONFIGURATION: &str = "/etc/nginx/nginx.conf";
 pub struct Nginx {
     process: Child,
     address: ReservedAddress,
-    /// With its configuration.
+    /// Contains the configuration.
     _folder: TempDir,
-    /// That has signed its certificate, if it has TLS.
+    /// The authority that signed the certificate; `None` without TLS.
     authority: Option<Authority>,
 }
 
 impl Nginx {
-    /// Starts a proxy with one `proxy_pass`. `None` if nginx may be missing and is.
+    /// Starts a proxy with one `proxy_pass`. `None` if nginx is not installed and tests may be skipped without it.
     ///
     /// # Panics
     /// If nginx does not start, or if its configuration is not Debian's.
@@ -34,7 +34,7 @@ impl Nginx {
         Self::start_with(upstream, false)
     }
 
-    /// The same with TLS, for the host `127.0.0.1`; [`Self::ca`] has signed its certificate.
+    /// [`Self::start`] with TLS for the host `127.0.0.1`; [`Self::ca`] signed the certificate.
     ///
     /// # Panics
     /// As [`Self::start`], or if `openssl` fails.
@@ -60,7 +60,7 @@ impl Nginx {
         let path = folder.path().join("nginx.conf");
         std::fs::write(&path, configuration(folder.path(), &server)).unwrap();
         let mut command = Command::new(NGINX);
-        // One process, which can be killed.
+        // Without a master process, killing this one ends nginx.
         command.args(["-g", "daemon off; master_process off;", "-c"]).arg(&path);
         command.arg("-e").arg(folder.path().join("error.log"));
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -81,7 +81,7 @@ impl Nginx {
         Some(proxy)
     }
 
-    /// Its address.
+    /// The URL of the proxy.
     pub fn url(&self) -> String {
         match self.authority {
             Some(_) => format!("https://{}", self.address),

@@ -17,16 +17,16 @@ use rustix::process::{Pid, Signal, kill_process};
 
 pub use self::pooler::Pooler;
 
-/// The limit of a start, recovery after a crash included.
+/// The limit of a start, including recovery after a crash.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A running server. It stops when this is dropped, and when the test's process ends for any reason.
+/// A running server. It stops when it is dropped, and when the test's process ends for any reason.
 #[derive(Debug)]
 pub struct Server {
     folder: tempfile::TempDir,
     bin_dir: PathBuf,
-    /// User and group of its processes, if this process is root's.
+    /// The user and the group of the server's processes, if this process runs as root.
     account: Option<(u32, u32)>,
     process: Mutex<Option<Child>>,
     schemas: AtomicU32,
@@ -45,7 +45,7 @@ impl Server {
         Some(server)
     }
 
-    /// Starts a server with those settings. `None` if PostgreSQL is not installed and tests may be skipped without it.
+    /// Starts a server with `settings`. `None` if PostgreSQL is not installed and tests may be skipped without it.
     ///
     /// # Panics
     /// If PostgreSQL is not installed and its tests may not be skipped, or if it does not start.
@@ -98,7 +98,7 @@ impl Server {
         *self.process.lock().unwrap() = Some(process);
     }
 
-    /// Waits until it accepts connections.
+    /// Waits until the server accepts connections.
     ///
     /// # Panics
     /// If it does not in time.
@@ -182,7 +182,7 @@ impl Server {
         !found.is_empty()
     }
 
-    /// The folder of its programs, such as `psql`.
+    /// The folder of the server's programs, such as `psql`.
     pub fn bin_dir(&self) -> &Path {
         &self.bin_dir
     }
@@ -201,7 +201,7 @@ impl Server {
         format!("postgres://shop@localhost/postgres?host={host}&{options}")
     }
 
-    /// The same URL through a proxy before the socket.
+    /// Changes a URL so that it leads through a proxy in front of the socket.
     pub fn url_via(&self, url: &str, proxy: SocketAddr) -> String {
         let socket = format!("host={}&", self.folder.path().display());
         url.replace(&socket, "").replace("localhost", &proxy.to_string())
@@ -273,7 +273,7 @@ pub fn is_installed() -> bool {
     bin_dir().is_some()
 }
 
-/// The folder of the server's programs: on `PATH`, else the newest of Debian's versions.
+/// The folder of the server's programs: on `PATH`, or else Debian's newest version.
 fn bin_dir() -> Option<PathBuf> {
     let has_all = |folder: &PathBuf| {
         ["initdb", "postgres", "psql", "pg_isready", "pg_basebackup"]
@@ -291,7 +291,7 @@ fn bin_dir() -> Option<PathBuf> {
     std::env::split_paths(&path).chain(installed).find(has_all)
 }
 
-/// User and group to run under if this process is root's: PostgreSQL refuses to run as root.
+/// The user and the group for the server if this process runs as root: PostgreSQL refuses to run as root.
 fn account() -> Option<(u32, u32)> {
     if fs::metadata("/proc/self").map_or(1, |process| process.uid()) != 0 {
         return None;

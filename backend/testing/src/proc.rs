@@ -1,4 +1,4 @@
-//! Resources used by a process, from `/proc`. A process that has ended uses nothing.
+//! Resources used by a process, from `/proc`. All values of an ended process are 0.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Of a process since it started.
+    /// The usage of a process since it started.
     pub fn of(process: u32) -> Self {
         Self {
             cpu_s: cpu_s(process).unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! A server program that says on standard output where it listens.
+//! A server program that prints its addresses to standard output.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ use crate::wait::POLL_INTERVAL;
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    /// Names and URLs of its services, in the order of their `listening` lines.
+    /// The names and URLs of the services, in the order of their `listening` lines.
     services: Vec<(String, String)>,
 }
 
@@ -67,7 +67,7 @@ impl Process {
         url.split_once("://").map_or(url, |(_, address)| address)
     }
 
-    /// Waits until the service of that name is ready: over a database it listens before.
+    /// Waits until a service is ready. With a database a service listens before it is ready.
     ///
     /// # Panics
     /// After [`WAIT_TIMEOUT`].
@@ -117,11 +117,11 @@ impl Process {
 
     /// Sends SIGKILL. Dropping the value waits until the process ends.
     pub fn send_kill(&mut self) {
-        // It may have ended, which is what the caller wants.
+        // The process may have ended already.
         let _ = self.child.kill();
     }
 
-    /// How it ended; `None` while it runs.
+    /// The exit status; `None` while the process runs.
     ///
     /// # Panics
     /// If the system cannot tell.
@@ -129,7 +129,7 @@ impl Process {
         self.child.try_wait().unwrap()
     }
 
-    /// Whether it has not ended.
+    /// Whether the process still runs.
     ///
     /// # Panics
     /// If the system cannot tell.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::skip_or_fail;
 
-/// Another name of a folder, through which nothing can be changed.
+/// A read-only bind mount of a folder.
 #[derive(Debug)]
 pub struct ReadOnlyMount(tempfile::TempDir);
 
@@ -28,7 +28,7 @@ impl ReadOnlyMount {
         None
     }
 
-    /// Where it is mounted.
+    /// The mount point.
     pub fn path(&self) -> &Path {
         self.0.path()
     }

@@ -32,12 +32,12 @@ impl SmallDisk {
         Some(disk)
     }
 
-    /// Where it is mounted.
+    /// The mount point.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Lets the ballast take all room that is left.
+    /// Grows the ballast file until the disk is full.
     ///
     /// # Panics
     /// If that fails for another reason than a full disk.
@@ -52,7 +52,7 @@ impl SmallDisk {
         assert_eq!(full.kind(), io::ErrorKind::StorageFull, "{full}");
     }
 
-    /// Removes the ballast.
+    /// Removes the ballast file.
     ///
     /// # Panics
     /// If it was removed before.

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-/// How long [`eventually`] waits.
+/// The limit of [`eventually`].
 pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Between two checks of the condition.
+/// The interval between two checks of a condition.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Polls `check` until it returns a value.
 ///
 /// # Panics
-/// After [`WAIT_TIMEOUT`], with `what`.
+/// After [`WAIT_TIMEOUT`]; the message contains `what`.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut check: impl FnMut() -> F) -> T {
     let start = Instant::now();
     loop {

@@ -11,10 +11,10 @@ use divan::{Bencher, black_box};
 
 use super::shop::{BATCH, books, item, sold};
 
-/// Far from each other in memory, one after the other.
+/// The step between consecutive item numbers, so that their books are far apart in memory.
 const STRIDE: u64 = 7_919;
 
-/// A cache of so many books.
+/// A cache of `count` books.
 fn cache(count: u64) -> Cache {
     let cache = Cache::default();
     cache.reset(Seq(count).into());

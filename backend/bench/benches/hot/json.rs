@@ -1,4 +1,4 @@
-//! The bodies of the hops, written and read.
+//! Writing and parsing the request and response bodies between the services.
 
 use common::wire::{
     BatchReceipt, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale, SaleBatch,
@@ -78,7 +78,7 @@ fn write<T: Body>(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| serde_json::to_vec(&body).unwrap());
 }
 
-/// All of it; a front-end parses only the start of a receipt and passes its bytes on.
+/// Parses the whole body. A front-end parses only the start of a receipt and forwards its bytes.
 #[divan::bench(types = [OrderBatch, SaleBatch, Decisions, OrderResults], counters = [ItemsCount::new(BATCH)])]
 fn read<T: Body>(bencher: Bencher<'_, '_>) {
     let bytes = serde_json::to_vec(&T::new()).unwrap();

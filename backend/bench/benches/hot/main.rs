@@ -1,5 +1,5 @@
-//! What a purchase passes through, each alone, in batches of 256: deciding, following the ledger, its file, JSON, the
-//! batcher; and the front-end's cache. `cargo bench -p bench` runs them.
+//! The steps of a purchase, each alone, in batches of 256: deciding, following the ledger, its file, JSON, the batcher; and the
+//! front-end's cache. `cargo bench -p bench` runs them.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 mod cache;
@@ -21,7 +21,7 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use shop::{BATCH, books, entries, item, sales, sold};
 
-/// Purchases that were decided before, so that the maps have their size.
+/// The number of purchases decided before, so that the maps have a realistic size.
 const BEFORE: u64 = 100_000;
 
 fn main() {
@@ -87,7 +87,7 @@ fn follow_the_ledger(bencher: Bencher<'_, '_>) {
         .bench_local_values(|entries| state.borrow_mut().apply(entries));
 }
 
-/// A CSV store with the four books, in a folder that is gone afterwards.
+/// A CSV store with the four books, in a temporary folder.
 fn csv_store() -> (tempfile::TempDir, Box<dyn Store>, Seq) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("csv:{}", folder.path().join("store").display())
@@ -110,7 +110,7 @@ fn csv_store() -> (tempfile::TempDir, Box<dyn Store>, Seq) {
     (folder, store, Seq(4))
 }
 
-/// Lines written, and synced on whatever disk temporary files are on.
+/// Writes the lines and syncs them on the disk of the folder for temporary files.
 #[divan::bench(counters = [ItemsCount::new(BATCH)])]
 fn append_to_csv_and_sync(bencher: Bencher<'_, '_>) {
     let (_folder, store, head) = csv_store();
@@ -128,7 +128,7 @@ fn read_from_csv(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| store.read(head, 1_000).unwrap());
 }
 
-/// A whole catalog without HTTP: decided, written, synced, shown and answered.
+/// A whole catalog without HTTP: decides, appends, syncs, publishes and answers.
 #[divan::bench(counters = [ItemsCount::new(BATCH)])]
 fn sell_in_a_catalog(bencher: Bencher<'_, '_>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -1,9 +1,9 @@
-//! What is bought and sold in the benchmarks.
+//! The books and purchases of the benchmarks.
 
 use common::wire::{Book, OrderLines, Sale};
 use common::{Deadline, Description, Entry, GroupPosition, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
 
-/// Purchases and entries that arrive together.
+/// The number of purchases or entries in a batch.
 pub(crate) const BATCH: u64 = 256;
 const STOCK: u64 = 1_000_000_000;
 const TITLE: &str = "Xen and the Art of Surviving Graduate School";
@@ -13,7 +13,7 @@ pub(crate) fn item(number: u64) -> ItemNumber {
     ItemNumber::try_from(1 + number).unwrap()
 }
 
-/// So many books.
+/// Makes `count` books.
 pub(crate) fn books(count: u64) -> Vec<Book> {
     let book = |number| {
         let description = Description::new("graduate school");

@@ -42,7 +42,7 @@ impl Shop {
         Some(())
     }
 
-    /// `Writer::execute`: append at the head on which the batch was decided; on a conflict catch up and decide again.
+    /// `LedgerThread::execute`: append at the head on which the batch was decided; on a conflict catch up and decide again.
     pub(crate) fn append(&self, state: &mut State, catalog: CatalogIndex) -> Option<()> {
         let Catalog { seen, work } = state.catalogs[catalog].clone();
         let mut work = work?;

@@ -15,14 +15,14 @@ const ENTRY_TIME: Timestamp = Timestamp::from_micros(0);
 /// The most ids that one operation may draw.
 const IDS_PER_OPERATION: u128 = 16;
 
-/// The id of a operation; `drawn` counts those drawn anew, where a rule is dropped.
+/// The id of an operation; `drawn` counts the new ids that it drew because a rule is dropped.
 pub(crate) fn id(operation: usize, drawn: u8) -> OrderId {
     OrderId::from(Uuid::from_u128(
         (operation as u128 + 1) * IDS_PER_OPERATION + u128::from(drawn),
     ))
 }
 
-/// Durable entries, the first `set` of each book included.
+/// The durable entries, including the first `set` entry of each book.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ledger(Arc<Vec<Entry>>);
 
@@ -62,7 +62,7 @@ impl Ledger {
         &self.0
     }
 
-    /// The entries that decided one of a operation's ids.
+    /// The entries that decided one of an operation's ids.
     pub(crate) fn of(&self, operation: usize) -> impl Iterator<Item = &Entry> {
         self.0.iter().filter(move |entry| {
             entry
@@ -93,7 +93,7 @@ impl Hash for Ledger {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.0.len().hash(hasher);
         for entry in self.0.iter() {
-            // The rest follows from these.
+            // The other fields follow from these.
             (entry.order, entry.item, entry.kind, entry.stock_after).hash(hasher);
         }
     }

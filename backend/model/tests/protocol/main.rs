@@ -1,10 +1,10 @@
-//! The protocol of buying, model-checked: messages arrive in every order, late, twice or never, processes crash and time
-//! passes, with the program's own deciding code (`backend::catalog::decide`) in the middle.
+//! A model checker explores the protocol of buying: messages arrive in every order, late, twice or never, processes crash and time
+//! passes. The decisions come from the program's own code (`backend::catalog::decide`).
 //!
 //! | in the model | in the program |
 //! | --- | --- |
 //! | `DecisionBatch`, `DurableState`, `Verdict` | the same types |
-//! | `catalog`: decide at the known head; append there; on a conflict catch up and decide again; answer | `catalog/ledger.rs`: `execute`, `decide_and_append`, `catch_up`, `publish`; `catalog/job.rs`: `answer` |
+//! | `catalog`: decide at the known head; append there; on a conflict catch up and decide again; answer | `catalog/ledger_thread.rs`: `execute`, `decide_and_append`, `catch_up`, `publish`; `catalog/job.rs`: `answer` |
 //! | `Ledger`, `Prefix` | the shared store, `catalog/state.rs` and `decision_index.rs`: the ledger only grows, so a catalog knows a prefix of it |
 //! | `Step::Reject` | `Job::reject`: eight conflicts, no room, or no store. It may happen at any time before the append |
 //! | `Step::TornAppend`, `Process::Catalog` | a crash within `append`, which leaves whole orders from the beginning of the batch; `bootstrap` |
@@ -12,13 +12,13 @@
 //! | a restock goes to a catalog directly; only the shopkeeper sends it again | `frontend/mod.rs`: `update_books` |
 //! | `Answer::Unavailable` ends an order only if it was not sent before | `is_not_applied() && !resent` |
 //!
-//! What the model leaves out, and why that hides no error: a lost message is one that never arrives, and no message must. The
-//! order service sends a sale alone, because catalogs combine sales into batches anyway. An answer passes order service and
-//! front-end in one step, because neither keeps state. A crashed process restarts at once, because one that stays down does
-//! less. There are two books, which exist; entries have one time and one price. Not modelled: the filter of old orders, the 24
-//! hours after which a refusal may be forgotten (the newest million ids are exact), the disk, and HTTP.
+//! The model simplifies the program where that hides no error. A lost message is one that never arrives. The order service sends
+//! each sale alone, because catalogs combine sales into batches anyway. An answer passes order service and front-end in one step,
+//! because neither keeps state. A crashed process restarts at once, because one that stays down does less. There are two books, which
+//! exist; entries have one time and one price. Not modelled: the filter of old orders, the 24 hours after which a refusal may be
+//! forgotten (the newest million ids are exact), the disk, and HTTP.
 //!
-//! A client may send again at any time, always under the same id; a client without a key then uses the id it was given.
+//! A client may send again at any time, always with the same id; a client without a key then uses the id from the front-end.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -46,7 +46,7 @@ use self::shop::{Bounds, Operation, OperationKind, Shop};
 use self::state::State;
 use self::step::Step;
 
-/// States that at least one of the shops must have.
+/// The number of states that at least one of the shops must exceed.
 const STATES_MIN: usize = 1_000_000;
 
 #[test]
@@ -81,7 +81,7 @@ fn every_property_holds_in_every_order_of_events() {
     assert!(largest >= STATES_MIN, "the largest shop has only {largest} states");
 }
 
-/// The models that are checked completely. Each is large in one respect, because all at once would be too many states.
+/// The models that are checked completely. Each is large in one respect only, to limit the number of states.
 fn shops() -> [(&'static str, Bounds); 7] {
     let keyed = |sends_max| buy("the keyed order", true, sends_max);
     let unkeyed = |sends_max| buy("the un-keyed order", false, sends_max);
@@ -253,7 +253,7 @@ fn fails_without(rule: Rule, property: &'static str, bounds: Bounds) {
     );
     let mut shortest = None;
     let mut depth = usize::MAX;
-    // The first that the checker reports is seldom the shortest; look again where only shorter ones are.
+    // The first reported path is rarely the shortest, so search again among shorter paths.
     while let Some(path) = path_to_violation(&broken, property, depth) {
         depth = path.clone().into_states().len();
         shortest = Some(path);

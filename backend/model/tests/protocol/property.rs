@@ -1,5 +1,4 @@
-//! The properties that must always hold, and the events that must happen at least once so that the properties mean
-//! something.
+//! The properties that must always hold, and the events that must happen at least once so that the properties are meaningful.
 
 use common::{Kind, entry};
 use rules::LedgerChecker;
@@ -18,7 +17,7 @@ pub(crate) const SAME_ANSWER: &str = "the same order gets the same answer";
 pub(crate) const IN_TIME: &str = "no operation is done that was decided after its deadline";
 pub(crate) const NOTHING_CHANGED: &str = "a single request that was answered 503 changed nothing";
 
-/// All of them.
+/// All properties.
 pub(crate) fn all() -> Vec<Property<Shop>> {
     let mut properties = guarantees();
     properties.extend(coverage());
@@ -135,7 +134,7 @@ fn answered(state: &State) -> impl Iterator<Item = (OperationIndex, Answer)> {
     clients.filter_map(|(operation, client)| Some((operation, client.first_decision?)))
 }
 
-/// How often a operation was done.
+/// The number of times that an operation was done.
 fn effects(state: &State, operation: OperationIndex) -> usize {
     state
         .ledger
@@ -152,7 +151,7 @@ fn decided_by(state: &State, operation: OperationIndex, seq: u64, refused: bool)
     })
 }
 
-/// The ledger breaks no rule, and its last stocks are the first ones plus the operations that were done.
+/// Whether the ledger breaks no rule, and its last stocks are the first stocks plus the effects of the operations done.
 fn is_conserved(shop: &Shop, state: &State) -> bool {
     let mut checker = LedgerChecker::new();
     if !state

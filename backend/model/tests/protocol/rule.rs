@@ -6,7 +6,7 @@
 pub(crate) enum Rule {
     /// A refusal is recorded if the client supplied the order's id.
     RecordKeyedRefusals,
-    /// The order service marks what it sends again.
+    /// The order service marks a resent order.
     MarkResent,
     /// A resent order keeps its id.
     KeepId,

@@ -16,7 +16,7 @@ const BOOKS: usize = 2;
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OperationKind {
-    /// Buys so many copies of each book, as an order of one line or two.
+    /// Buys the given number of copies of each book, as an order of one or two lines.
     Buy([u8; BOOKS]),
     /// Adds copies to the stock of the first book.
     Restock(u8),
@@ -29,9 +29,9 @@ pub(crate) enum OperationKind {
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
     pub(crate) kind: OperationKind,
-    /// Whether it is named from the beginning. One that is sent again always is: under the id that the front-end gave it.
+    /// Whether the client supplies the id. An operation sent again always has one: the id from the front-end.
     pub(crate) keyed: bool,
-    /// How often its client sends it at most.
+    /// The most times that its client sends it.
     pub(crate) sends_max: u8,
 }
 
@@ -41,15 +41,15 @@ pub(crate) struct Bounds {
     /// Copies of each book.
     pub(crate) stocks: [u8; BOOKS],
     pub(crate) operations: Vec<Operation>,
-    /// How often the order service sends one request of a client.
+    /// The most times that the order service sends one request of a client.
     pub(crate) attempts_max: u8,
-    /// How many copies the network makes.
+    /// The most messages that the network duplicates.
     pub(crate) duplicates_max: u8,
-    /// How many of the four processes die.
+    /// The most crashes of the four processes.
     pub(crate) crashes_max: usize,
     /// The last tick of the clock. A deadline is the end of the tick in which the front-end set it.
     pub(crate) tick_last: u8,
-    /// How many requests a catalog decides together.
+    /// The most requests that a catalog decides together.
     pub(crate) batch_max: usize,
 }
 
@@ -83,7 +83,7 @@ impl Shop {
         &self.bounds.operations[operation]
     }
 
-    /// Whether the client has named it.
+    /// Whether the client supplied the id.
     pub(crate) fn is_keyed(&self, request: Request) -> bool {
         let operation = self.operation(request.operation);
         match operation.kind {

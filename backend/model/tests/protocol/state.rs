@@ -9,13 +9,13 @@ pub(crate) type OperationIndex = usize;
 /// One of the two catalogs.
 pub(crate) type CatalogIndex = usize;
 
-/// One transmission of a operation.
+/// One transmission of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Request {
     pub(crate) operation: OperationIndex,
-    /// How often the client had sent it before.
+    /// The number of earlier sends by the client.
     pub(crate) send: u8,
-    /// How often the order service had sent this one before.
+    /// The number of earlier sends of this request by the order service.
     pub(crate) attempt: u8,
     /// The last tick at which it may be done.
     pub(crate) deadline: u8,
@@ -24,15 +24,15 @@ pub(crate) struct Request {
 /// An answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Answer {
-    /// Sold or restocked, by that entry.
+    /// Sold or restocked by the entry `seq`.
     Done { seq: u64, replayed: bool },
-    /// Refused; by that entry, if it was recorded.
+    /// Refused, by the entry `seq` if the refusal was recorded.
     Refused { seq: Option<u64>, replayed: bool },
     /// 503: this request changed nothing.
     Unavailable,
     /// 504: the outcome is unknown to the client.
     TooLate,
-    /// The id belongs to something else, or the stock would leave its range.
+    /// The id belongs to another operation, or the stock would leave its range.
     Impossible,
 }
 
@@ -59,7 +59,7 @@ impl Answer {
 pub(crate) enum Message {
     /// Client → front-end → order service.
     Submit(Request),
-    /// Order service, or the shopkeeper's front-end → whichever catalog takes it up.
+    /// Order service, or the shopkeeper's front-end → any catalog.
     Job(Request),
     /// The catalog's answer.
     Reply(Request, Answer),
@@ -68,7 +68,7 @@ pub(crate) enum Message {
 /// A client with one order, or the shopkeeper with one change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Client {
-    /// How often it was sent.
+    /// The number of sends.
     pub(crate) sends: u8,
     /// Whether the connection of the last send is still open.
     pub(crate) waits: bool,
@@ -144,7 +144,7 @@ impl Crashes {
 pub(crate) struct Flaws {
     /// A client got two different decisions.
     pub(crate) contradicted: bool,
-    /// A client was refused although the stock sufficed all the time.
+    /// A client was refused although the stock always sufficed.
     pub(crate) refused_wrongly: bool,
     /// An operation was done that was decided after its deadline.
     pub(crate) done_late: bool,
@@ -162,7 +162,7 @@ pub(crate) struct State {
     pub(crate) tasks: Vec<Request>,
     /// Sorted.
     pub(crate) messages: Vec<Message>,
-    /// How many copies the network made.
+    /// The number of messages that the network duplicated.
     pub(crate) duplicates: u8,
     pub(crate) crashes: Crashes,
     pub(crate) flaws: Flaws,

@@ -88,7 +88,7 @@ impl Shop {
 
 pub(crate) fn crash(state: &mut State, process: Process) {
     match process {
-        // It keeps no state: its clients get no answer, and requests that it had not forwarded are lost.
+        // The process keeps no state: its clients get no answer, and requests that it has not forwarded are lost.
         Process::Frontend => {
             state.crashes.frontend = true;
             state.clients.iter_mut().for_each(|client| client.waits = false);
@@ -98,7 +98,7 @@ pub(crate) fn crash(state: &mut State, process: Process) {
             state.crashes.order = true;
             state.tasks.clear();
         }
-        // `bootstrap`: it reads the store again.
+        // `bootstrap`: the catalog reads the store again.
         Process::Catalog(catalog) => {
             state.crashes.catalogs[catalog] = true;
             state.catalogs[catalog] = Catalog {

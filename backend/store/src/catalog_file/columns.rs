@@ -1,4 +1,4 @@
-//! The columns of a catalog file, and which field of a record is which.
+//! The columns of a catalog file, and their positions in a record.
 
 use std::borrow::Cow;
 
@@ -8,11 +8,11 @@ use super::LineError;
 
 /// The columns before those of the description.
 pub(super) const FIXED: [&str; 4] = ["item", "name", "stock", "cost"];
-/// Of a description's columns only the first one, the topic, must be there.
+/// The required columns: of a description only the topic, its first column.
 pub(super) const MIN: usize = FIXED.len() + 1;
 pub(super) const MAX: usize = FIXED.len() + Description::COLUMNS.len();
 
-/// A field: not UTF-8 yet, without blanks around it.
+/// The trimmed bytes of a field, not yet checked for UTF-8.
 pub(super) type Field<'a> = Cow<'a, [u8]>;
 
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
@@ -31,7 +31,7 @@ fn with_name(field: &[u8]) -> Option<usize> {
     names().position(|name| field.eq_ignore_ascii_case(name.as_bytes()))
 }
 
-/// Other names that lists of books give to these columns, in lower case and without signs. They are suggested in messages only.
+/// Other common names of these columns, in lower case, letters and digits only. Only error messages use them, for suggestions.
 const OTHER_NAMES: [(&str, &[&str]); 6] = [
     ("item", &["bookid", "id", "number", "isbn13", "ean", "isbn"]),
     ("name", &["title", "booktitle"]),
@@ -46,7 +46,7 @@ const OTHER_NAMES: [(&str, &[&str]); 6] = [
 /// The most columns that a message names.
 const SHOWN_MAX: usize = 6;
 
-/// The field of a header that may be meant with a column that it lacks.
+/// The field of a header that probably means a missing column.
 fn meant(header: &[Field<'_>], column: &str) -> Option<String> {
     let (_, others) = OTHER_NAMES.iter().find(|(name, _)| *name == column)?;
     let is_other = |field: &&Field<'_>, other: &str| {
@@ -65,7 +65,7 @@ pub(super) fn excerpt(text: &str) -> String {
     text.chars().take(SHOWN_MAX).collect()
 }
 
-/// A field of a header, for messages: any bytes may stand there.
+/// A field of a header, made safe for messages.
 fn shown(field: &[u8]) -> String {
     text::sanitize(&excerpt(&String::from_utf8_lossy(field))).into_owned()
 }
@@ -94,7 +94,7 @@ impl Layout {
         }
     }
 
-    /// The layout that a header names; `None` if the record is none: a book has a number in it and a header has not.
+    /// The layout of a header; `None` if the record is no header, that is, if a field is a number.
     ///
     /// # Errors
     /// Columns that are unknown, repeated or missing.
@@ -146,10 +146,10 @@ impl Layout {
         })
     }
 
-    /// Removes empty fields behind the last column, and checks that the record has as many as the file has columns.
+    /// Removes empty fields after the last column, and checks that the record has as many fields as the file has columns.
     ///
     /// # Errors
-    /// The column at which the record differs, and what was expected.
+    /// The column at which the record differs, and the expected content.
     pub(super) fn check_count(&self, fields: &mut Vec<Field<'_>>) -> Result<(), (usize, String)> {
         while fields.len() > self.field_count && fields.last().is_some_and(|field| field.is_empty()) {
             fields.pop();
@@ -177,7 +177,7 @@ impl Layout {
         Err((column.unwrap_or(self.field_count), expected))
     }
 
-    /// The field of a column; empty where it is missing.
+    /// The field of a column; empty if the file lacks the column.
     pub(super) fn field<'f>(&self, fields: &'f [Field<'_>], column: usize) -> &'f [u8] {
         let position = self.positions.get(column).copied().flatten();
         position

@@ -1,6 +1,6 @@
-//! Files of other kinds, which are named instead of refused line by line.
+//! Detects files of other kinds, so that one message names the kind instead of an error for each line.
 
-/// What the beginning of a file shows: other bytes, the kind, and what to do.
+/// The first bytes of files of other kinds, with the kind and what to do.
 const KINDS: [(&[u8], &str); 8] = [
     (b"\xFF\xFE", UTF_16),
     (b"\xFE\xFF", UTF_16),
@@ -18,10 +18,10 @@ const KINDS: [(&[u8], &str); 8] = [
     (b"{\\rtf", "a text with formatting; save it as plain text in UTF-8"),
 ];
 const UTF_16: &str = "in UTF-16; save it as UTF-8";
-/// How much of a file is looked at for zero bytes and HTML.
+/// The part of a file that is searched for zero bytes and HTML.
 const BEGINNING_BYTES: usize = 1_024;
 
-/// The kind of a file that is plainly no CSV file in UTF-8.
+/// The kind of a file that is certainly no CSV file in UTF-8.
 pub(super) fn other_kind(text: &[u8]) -> Option<&'static str> {
     if let Some((_, kind)) = KINDS.iter().find(|(start, _)| text.starts_with(start)) {
         return Some(kind);
@@ -37,8 +37,8 @@ pub(super) fn other_kind(text: &[u8]) -> Option<&'static str> {
     is_html.then_some("an HTML page; save the table as CSV in UTF-8")
 }
 
-/// What was expected instead of a text that is not UTF-8, by the whole file: it has more such bytes than characters of UTF-8
-/// beyond ASCII, or not.
+/// The message for a file with invalid UTF-8. If it has more invalid sequences than valid characters beyond ASCII, it probably has
+/// another encoding.
 pub(super) fn expected_encoding(text: &[u8]) -> &'static str {
     let (mut valid, mut invalid) = (0_usize, 0_usize);
     for chunk in text.utf8_chunks() {

@@ -5,11 +5,11 @@
 
 use super::columns::{Field, is_name, is_number};
 
-/// What may separate fields: the one that makes most numbers and names of columns of the first line, else most fields, else
-/// the first of these.
+/// The possible separators. The one with which the first line has most numbers and column names is chosen; then the one with most
+/// fields; then the first in this list.
 const SEPARATORS: [u8; 3] = *b",;\t";
 
-/// Why a record cannot be split: its line, the field counted from 0, and what was expected there.
+/// Why a record cannot be split: its line, the field counted from 0, and the expected content.
 pub(super) type Unreadable = (u64, usize, &'static str);
 
 /// The records of a text, in order.
@@ -45,18 +45,18 @@ impl<'a> Records<'a> {
                 separator: *separator,
                 ..records
             };
-            // Of a record that cannot be split, the fields before the error count.
+            // If the record cannot be split, the fields before the error count.
             let _ = records.read(&mut fields);
             let known = fields.iter().filter(|field| is_number(field) || is_name(field));
             (known.count(), fields.len())
         };
-        // Of equal ones `max_by_key` returns the last.
+        // `max_by_key` returns the last of several maxima, so the order is reversed.
         records.separator = SEPARATORS.into_iter().rev().max_by_key(fit).unwrap_or(SEPARATORS[0]);
         records
     }
 
-    /// Reads the next record that is not blank and returns its line; `None` at the end. After an error it goes on with the
-    /// next line.
+    /// Reads the next record that is not blank and returns its line; `None` at the end. After an error the next call continues
+    /// with the next line.
     pub(super) fn read(&mut self, fields: &mut Vec<Field<'a>>) -> Option<Result<u64, Unreadable>> {
         loop {
             if self.rest.is_empty() {
@@ -75,7 +75,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// Splits a record off.
+    /// Splits off one record.
     fn split(&mut self, fields: &mut Vec<Field<'a>>) -> Result<(), &'static str> {
         loop {
             self.skip_blanks();
@@ -100,7 +100,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// Splits off a field of which the opening quote is gone, up to the separator or line break after it.
+    /// Splits off a field after its opening quote, up to the separator or line break.
     fn split_quoted(&mut self, mut rest: &'a [u8]) -> Result<Field<'a>, &'static str> {
         let mut field = Field::default();
         loop {
@@ -143,7 +143,7 @@ impl<'a> Records<'a> {
     }
 }
 
-/// Appends a part without copying the only one.
+/// Appends a part; borrows it if it is the first.
 fn push<'a>(field: &mut Field<'a>, part: &'a [u8]) {
     match field.is_empty() {
         true => *field = part.into(),

@@ -14,13 +14,13 @@ use super::records::Records;
 use super::{CatalogRow, Error, LineError, kind};
 use crate::texts::SharedTexts;
 
-/// The errors of a file that are kept; more are counted.
+/// The most errors of a file that are kept; the others are only counted.
 const ERRORS_MAX: usize = 20;
 
-/// A column, counted from 0, and what was expected there.
+/// A column, counted from 0, and the expected content.
 type BadColumn = (usize, String);
 
-/// What is found while a file is read.
+/// The rows and errors found so far.
 struct Parser<'a> {
     text: &'a [u8],
     texts: SharedTexts,
@@ -31,8 +31,8 @@ struct Parser<'a> {
     error_count: usize,
 }
 
-/// Parses a catalog file: UTF-8, LF or CRLF, with or without a header; see `Records` for what is allowed beyond that. `path`
-/// is for messages only.
+/// Parses a catalog file: UTF-8, LF or CRLF, with or without a header; see `Records` for further deviations from RFC 4180. `path` is
+/// for messages only.
 ///
 /// # Errors
 /// [`Error::Lines`], [`Error::OtherKind`].
@@ -79,7 +79,7 @@ impl Parser<'_> {
                         continue;
                     }
                     Some(Err(errors)) => {
-                        // Without the columns no line can be read.
+                        // Without valid columns no line can be parsed.
                         (self.error_count, self.errors) = (errors.len(), errors);
                         self.errors.truncate(ERRORS_MAX);
                         return;

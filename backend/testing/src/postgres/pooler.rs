@@ -9,7 +9,7 @@ use super::{POLL_INTERVAL, START_TIMEOUT, Server};
 
 const PROGRAM: &str = "/usr/sbin/pgbouncer";
 
-/// A pooler in transaction mode that gives consecutive transactions different connections. It ends with this.
+/// A pooler in transaction mode that gives consecutive transactions different connections. It is killed when it is dropped.
 #[derive(Debug)]
 pub struct Pooler {
     process: Child,

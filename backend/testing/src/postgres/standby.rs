@@ -28,7 +28,7 @@ impl Server {
             .status();
         assert!(copied.unwrap().success(), "pg_basebackup failed");
         standby.restart(&[]);
-        // Only now: the standby's copy of the settings does not have it, so it does not wait for one after a failover.
+        // Set after the copy, so that the standby does not wait for another standby after a failover.
         self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
         self.sql("SELECT pg_reload_conf()");
         self.poll_sql("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'");
@@ -41,7 +41,7 @@ impl Server {
         send_signal(&receiver, Signal::STOP);
     }
 
-    /// Makes a standby the primary. What it has not received is lost; so is what its stopped receiver has not read.
+    /// Makes a standby the primary. Entries that its receiver has not read are lost.
     pub fn promote(&self) {
         if self.process.lock().unwrap().is_some() {
             let receiver = self.sql("SELECT pid FROM pg_stat_wal_receiver");
@@ -77,7 +77,7 @@ impl Server {
         self.wait_until_ready();
     }
 
-    /// Lets a path lead to the folder of this server's socket.
+    /// Replaces `path` by a symbolic link to the folder of this server's socket.
     ///
     /// # Panics
     /// If the link cannot be made.
