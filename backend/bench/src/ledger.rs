@@ -1,4 +1,5 @@
-//! The ledger without HTTP: sales are decided, encoded, appended, synced and applied, against writing and syncing as many bytes.
+//! The ledger without HTTP: sales are decided, encoded, appended, synced and applied, against writing and syncing as many
+//! bytes.
 
 use std::fs::File;
 use std::io::Write as _;

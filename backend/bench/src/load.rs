@@ -83,8 +83,8 @@ pub(crate) fn histogram() -> Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?)
 }
 
-/// Opens connections with `open`, which waits for a first answer. Only a few at a time, because the kernel retries a connection that
-/// overflows the listener's queue only after a second.
+/// Opens connections with `open`, which waits for a first answer. Only a few at a time, because the kernel retries a connection
+/// that overflows the listener's queue only after a second.
 pub(crate) async fn connect_all<C, F>(connections: u32, open: impl Fn() -> F) -> Result<Vec<C>>
 where
     C: Client,

@@ -1,5 +1,5 @@
-//! The fuzz targets of all crates. A target is a function that panics if an input breaks a rule; it is in the module `fuzzing` of
-//! the crate that it tests.
+//! The fuzz targets of all crates. A target is a function that panics if an input breaks a rule; it is in the module `fuzzing`
+//! of the crate that it tests.
 //!
 //! `tests/bounded.rs` runs every target briefly; `run` lets libFuzzer search for inputs.
 

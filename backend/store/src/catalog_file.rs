@@ -1,7 +1,7 @@
 //! The catalog file: a CSV file with one line for each book, for editors and spreadsheets.
 //!
-//! A file with an invalid line is refused as a whole. A written file parses to the same books; a book for which this is not true
-//! is refused.
+//! A file with an invalid line is refused as a whole. A written file parses to the same books; a book for which this is not
+//! true is refused.
 
 mod columns;
 mod kind;

@@ -1,7 +1,7 @@
 //! The upgrade from ledger format 1, whose entries have neither titles nor descriptions.
 //!
-//! The upgrade rewrites no entry. It appends a `set` entry with a description for each book; older entries get their titles from
-//! these when they are read.
+//! The upgrade rewrites no entry. It appends a `set` entry with a description for each book; older entries get their titles
+//! from these when they are read.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;

@@ -44,8 +44,8 @@ impl Inspection {
 /// The attempts of an inspection: a catalog that changes the files meanwhile makes it start again.
 pub(crate) const INSPECTIONS_MAX: u32 = 10;
 
-/// Opens the store at a URL for inspection, as of that moment. Takes no lock and changes nothing: it neither creates, repairs nor
-/// upgrades the store. A catalog may use the store meanwhile, and the store may be on read-only media.
+/// Opens the store at a URL for inspection, as of that moment. Takes no lock and changes nothing: it neither creates, repairs
+/// nor upgrades the store. A catalog may use the store meanwhile, and the store may be on read-only media.
 ///
 /// If a catalog starts, stops or runs out of room during later reads, they may fail or report damage that does not exist.
 /// Repeat the inspection: real damage is found again.

@@ -153,7 +153,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     }
 
     /// Returns the manual edit of the catalog file over which the store was opened with [`EditPolicy::Discard`] or
-    /// [`EditPolicy::KeepForImport`]. An unedited stock is replaced by the ledger's, so that an import does not undo later sales.
+    /// [`EditPolicy::KeepForImport`]. An unedited stock is replaced by the ledger's, so that an import does not undo later
+    /// sales.
     fn manual_edit(&self) -> Option<Vec<CatalogRow>> {
         None
     }
@@ -190,8 +191,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Takes an exclusive claim until the store is dropped; other callers get [`Error::Locked`]. Does nothing if the store is not
-    /// shared, because it is locked anyway.
+    /// Takes an exclusive claim until the store is dropped; other callers get [`Error::Locked`]. Does nothing if the store is
+    /// not shared, because it is locked anyway.
     ///
     /// # Errors
     /// [`Error::Locked`] if another process holds the claim; see [`Error`] for the rest.
@@ -211,8 +212,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Releases the append lock if this process holds it.
     fn unlock_appends(&self) {}
 
-    /// After entries were lost: gives the ledger a new id and the next epoch if its id is still `old`. Thus one process replaces
-    /// the id, and the others find it with [`load`](Self::load). Only a shared store can lose entries and stay open.
+    /// After entries were lost: gives the ledger a new id and the next epoch if its id is still `old`. Thus one process
+    /// replaces the id, and the others find it with [`load`](Self::load). Only a shared store can lose entries and stay open.
     ///
     /// # Errors
     /// See [`Store`].

@@ -22,8 +22,8 @@ pub(crate) fn refuse(ledger: &Path, mut found: Vec<String>, lock: &Path) -> Resu
     })
 }
 
-/// Moves files, and a copy of the lock file, into the new folder `PREFIX-TIME`, and then removes the store's id from the lock file.
-/// After a crash in between the next start is refused again.
+/// Moves files, and a copy of the lock file, into the new folder `PREFIX-TIME`, and then removes the store's id from the lock
+/// file. After a crash in between the next start is refused again.
 pub(crate) fn move_aside(files: &[PathBuf], prefix: &Path, lock: &mut Lock) -> Result<(), Error> {
     let at = Timestamp::now().to_string().replace(':', "-");
     let folder = beside(prefix, &format!("-{at}"));

@@ -1,5 +1,5 @@
-//! Serializes the writes of a store: none after an error that leaves the durable state unknown, and at most one attempt a second
-//! while the disk is full.
+//! Serializes the writes of a store: none after an error that leaves the durable state unknown, and at most one attempt a
+//! second while the disk is full.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};

@@ -1,5 +1,5 @@
-//! A model checker explores the protocol of buying: messages arrive in every order, late, twice or never, processes crash and time
-//! passes. The decisions come from the program's own code (`backend::catalog::decide`).
+//! A model checker explores the protocol of buying: messages arrive in every order, late, twice or never, processes crash and
+//! time passes. The decisions come from the program's own code (`backend::catalog::decide`).
 //!
 //! | in the model | in the program |
 //! | --- | --- |
@@ -12,11 +12,11 @@
 //! | a restock goes to a catalog directly; only the shopkeeper sends it again | `frontend/mod.rs`: `update_books` |
 //! | `Answer::Unavailable` ends an order only if it was not sent before | `is_not_applied() && !resent` |
 //!
-//! The model simplifies the program where that hides no error. A lost message is one that never arrives. The order service sends
-//! each sale alone, because catalogs combine sales into batches anyway. An answer passes order service and front-end in one step,
-//! because neither keeps state. A crashed process restarts at once, because one that stays down does less. There are two books, which
-//! exist; entries have one time and one price. Not modelled: the filter of old orders, the 24 hours after which a refusal may be
-//! forgotten (the newest million ids are exact), the disk, and HTTP.
+//! The model simplifies the program where that hides no error. A lost message is one that never arrives. The order service
+//! sends each sale alone, because catalogs combine sales into batches anyway. An answer passes order service and front-end in
+//! one step, because neither keeps state. A crashed process restarts at once, because one that stays down does less. There are
+//! two books, which exist; entries have one time and one price. Not modelled: the filter of old orders, the 24 hours after
+//! which a refusal may be forgotten (the newest million ids are exact), the disk, and HTTP.
 //!
 //! A client may send again at any time, always with the same id; a client without a key then uses the id from the front-end.
 #![expect(

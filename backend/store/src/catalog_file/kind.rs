@@ -37,8 +37,8 @@ pub(super) fn other_kind(text: &[u8]) -> Option<&'static str> {
     is_html.then_some("an HTML page; save the table as CSV in UTF-8")
 }
 
-/// The message for a file with invalid UTF-8. If it has more invalid sequences than valid characters beyond ASCII, it probably has
-/// another encoding.
+/// The message for a file with invalid UTF-8. If it has more invalid sequences than valid characters beyond ASCII, it probably
+/// has another encoding.
 pub(super) fn expected_encoding(text: &[u8]) -> &'static str {
     let (mut valid, mut invalid) = (0_usize, 0_usize);
     for chunk in text.utf8_chunks() {

@@ -5,8 +5,8 @@
 
 use super::columns::{Field, is_name, is_number};
 
-/// The possible separators. The one with which the first line has most numbers and column names is chosen; then the one with most
-/// fields; then the first in this list.
+/// The possible separators. The one with which the first line has most numbers and column names is chosen; then the one with
+/// most fields; then the first in this list.
 const SEPARATORS: [u8; 3] = *b",;\t";
 
 /// Why a record cannot be split: its line, the field counted from 0, and the expected content.

@@ -31,8 +31,8 @@ struct Parser<'a> {
     error_count: usize,
 }
 
-/// Parses a catalog file: UTF-8, LF or CRLF, with or without a header; see `Records` for further deviations from RFC 4180. `path` is
-/// for messages only.
+/// Parses a catalog file: UTF-8, LF or CRLF, with or without a header; see `Records` for further deviations from RFC 4180.
+/// `path` is for messages only.
 ///
 /// # Errors
 /// [`Error::Lines`], [`Error::OtherKind`].

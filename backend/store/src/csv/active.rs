@@ -20,8 +20,8 @@ pub(super) fn write_new(files: &Files<'_>, marker: &Marker, first: Seq) -> Resul
     Ok((file, start.len() as u64))
 }
 
-/// Renames the active segment to its final name and starts the next one after `head`; returns both. The new segment replaces one
-/// without entries, because both would get the same name.
+/// Renames the active segment to its final name and starts the next one after `head`; returns both. The new segment replaces
+/// one without entries, because both would get the same name.
 pub(super) fn seal(
     files: &Files<'_>,
     active: &Segment,
@@ -57,8 +57,8 @@ pub(super) fn is_durable(scan: &Scan, catalog: Digest) -> bool {
     scan.torn.is_none() && (scan.is_new || (scan.ends_in_marker && is_published))
 }
 
-/// Copies the valid part of the active segment into a new, synced file. After a failed sync its pages may be only in the system's
-/// cache, and the system does not write them again. Without room for a copy the last batch is rewritten in place.
+/// Copies the valid part of the active segment into a new, synced file. After a failed sync its pages may be only in the
+/// system's cache, and the system does not write them again. Without room for a copy the last batch is rewritten in place.
 pub(super) fn rewrite(files: &Files<'_>, active: &Segment, scan: &Scan) -> Result<Arc<dyn File>, Error> {
     if let Some((line, why)) = &scan.torn {
         let path = active.path.display();

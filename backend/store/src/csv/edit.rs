@@ -8,8 +8,8 @@ use common::{Description, ItemNumber};
 use crate::Difference;
 use crate::catalog_file::CatalogRow;
 
-/// The values in an edited file that differ from both the written books and the ledger's current books. A stock that differs only
-/// because of later sales is not an edit.
+/// The values in an edited file that differ from both the written books and the ledger's current books. A stock that differs
+/// only because of later sales is not an edit.
 pub(super) fn differences(edited: &[CatalogRow], written: &[Book], books: &[Book]) -> Vec<Difference> {
     let edited: BTreeMap<ItemNumber, &CatalogRow> = edited.iter().map(|row| (row.item, row)).collect();
     let (written, books) = (by_item(written), by_item(books));

@@ -1,5 +1,5 @@
-//! The files beside the ledger: `catalog.csv` for the shopkeeper to read and edit, and blobs. All of them can be rebuilt from the
-//! ledger.
+//! The files beside the ledger: `catalog.csv` for the shopkeeper to read and edit, and blobs. All of them can be rebuilt from
+//! the ledger.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -49,8 +49,8 @@ pub(crate) fn books_blob(input: &[u8]) {
     }
 }
 
-/// A store either opens, with the same content when it is reopened, or is refused and not changed. Every line gets a checksum except
-/// the first one and lines that begin with an exclamation mark.
+/// A store either opens, with the same content when it is reopened, or is refused and not changed. Every line gets a checksum
+/// except the first one and lines that begin with an exclamation mark.
 pub(crate) fn ledger(input: &[u8]) {
     let mut ledger = Vec::new();
     for (index, line) in input.split_inclusive(|&byte| byte == b'\n').enumerate() {

@@ -49,8 +49,8 @@ pub(super) enum CatalogStatus {
     Edited,
 }
 
-/// Inspects a folder; `None` if it has no ledger. The result is the folder as of one moment, even if a catalog appends, starts a
-/// segment or writes a checkpoint meanwhile.
+/// Inspects a folder; `None` if it has no ledger. The result is the folder as of one moment, even if a catalog appends, starts
+/// a segment or writes a checkpoint meanwhile.
 pub(super) fn inspect_folder<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result<Option<FolderInspection<'a>>, Error> {
     let files = Files { disk, folder };
     let catalog = || {

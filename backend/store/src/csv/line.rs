@@ -34,8 +34,8 @@ const COLUMNS_MIN: usize = DESCRIPTION + 2;
 const COLUMNS_1: usize = 11;
 /// The comma and the eight digits of the checksum.
 const CHECK_BYTES: usize = 9;
-/// The longest line: a title and the texts of a description (worst case: every character is a quote, doubled), and 512 bytes for
-/// the other columns.
+/// The longest line: a title and the texts of a description (worst case: every character is a quote, doubled), and 512 bytes
+/// for the other columns.
 pub(super) const LINE_BYTES_MAX: usize = (1 + Description::COLUMNS.len()) * (2 * limits::NAME_BYTES_MAX + 3) + 512;
 
 /// Why a line cannot be parsed.
@@ -249,7 +249,8 @@ impl<'a> Line<'a> {
         self.columns[9]
     }
 
-    /// Whether the entry belongs to an import, whose batch ends in a marker. In format 1 every `set` and `withdrawn` entry does.
+    /// Whether the entry belongs to an import, whose batch ends in a marker. In format 1 every `set` and `withdrawn` entry
+    /// does.
     pub(super) fn needs_marker(&self) -> bool {
         let is_import = [Kind::Set, Kind::Withdrawn]
             .iter()

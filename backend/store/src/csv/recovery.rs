@@ -111,7 +111,8 @@ pub(super) fn scan(disk: &dyn Disk, segment: &Segment) -> Result<Scan, Error> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Starts at the second line, a marker. Header and marker are durable before the file gets its name, so they are never torn.
+    /// Starts at the second line, a marker. Header and marker are durable before the file gets its name, so they are never
+    /// torn.
     fn begin(segment: &'a Segment, format: Format, raw: &RawLine<'_>) -> Result<Self, Error> {
         let refuse = |why: String| segment::damaged(&segment.path, 2, &why);
         if !raw.is_whole {

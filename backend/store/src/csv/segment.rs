@@ -159,7 +159,8 @@ impl Segment {
         format
     }
 
-    /// The range of bytes that contains the beginning of the entry `target`, if this segment has it. A line begins at its start.
+    /// The range of bytes that contains the beginning of the entry `target`, if this segment has it. A line begins at its
+    /// start.
     pub(super) fn locate(&self, file: &dyn File, target: Seq) -> Result<Range<u64>, Error> {
         let mut range = 0..self.length;
         let mut probe = vec![0; PROBES_BYTES[1]];

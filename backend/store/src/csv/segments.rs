@@ -10,7 +10,8 @@ use super::line::{Format, Line};
 use super::segment::Segment;
 use crate::Error;
 
-/// Visits the entries after `after` up to `head`, in order, until `visit` breaks. An error of `visit` becomes [`Error::Damaged`].
+/// Visits the entries after `after` up to `head`, in order, until `visit` breaks. An error of `visit` becomes
+/// [`Error::Damaged`].
 pub(super) fn each_entry(
     disk: &dyn Disk,
     segments: &[Segment],

@@ -1,5 +1,5 @@
-//! A simulated disk. A loss of power may lose any unsynced sector, the last names changed since the folder was synced (in order, as
-//! with a journal), and everything that a failed sync should have saved.
+//! A simulated disk. A loss of power may lose any unsynced sector, the last names changed since the folder was synced (in
+//! order, as with a journal), and everything that a failed sync should have saved.
 
 mod images;
 

@@ -1,7 +1,7 @@
 //! The upgrade of a store of format 1, whose titles and descriptions are only in its catalog files.
 //!
-//! No entry is rewritten. The active segment is sealed unchanged, and the next one begins with a `set` entry for each book. The new
-//! file is complete and durable before it gets its name, so a crash leaves a store of format 1 or one of format 2.
+//! No entry is rewritten. The active segment is sealed unchanged, and the next one begins with a `set` entry for each book. The
+//! new file is complete and durable before it gets its name, so a crash leaves a store of format 1 or one of format 2.
 
 use std::collections::HashMap;
 

@@ -12,8 +12,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 /// The runtime of a store. It drives I/O and timers while callers are parked.
 ///
-/// The caller's thread polls the future, and may be a thread of another runtime, where `Runtime::block_on` would panic. A call on
-/// a runtime's worker blocks that worker, but completes.
+/// The caller's thread polls the future, and may be a thread of another runtime, where `Runtime::block_on` would panic. A call
+/// on a runtime's worker blocks that worker, but completes.
 pub(crate) struct Blocking {
     handle: Handle,
     runtime: Option<Runtime>,

@@ -76,8 +76,8 @@ fn unknown_outcome(address: &Address, why: &str) -> Error {
 }
 
 impl PostgresStore {
-    /// Makes a batch durable. Once an attempt may be durable, this repeats without limit until the outcome is known: the batch is
-    /// stored and a later write has reached the standby too, or another entry has its number.
+    /// Makes a batch durable. Once an attempt may be durable, this repeats without limit until the outcome is known: the batch
+    /// is stored and a later write has reached the standby too, or another entry has its number.
     async fn commit(
         &self,
         connection: &mut Option<PgConnection>,

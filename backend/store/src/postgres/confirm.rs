@@ -1,7 +1,7 @@
 //! Confirms that entries in the database are durable, and replaces the ledger's id.
 //!
-//! A commit that only this server has is visible to every process, but is lost in a failover. It counts as durable after one more
-//! write: that write waits for the synchronous standby, which then has all earlier commits too.
+//! A commit that only this server has is visible to every process, but is lost in a failover. It counts as durable after one
+//! more write: that write waits for the synchronous standby, which then has all earlier commits too.
 
 use common::{Entry, Seq, StoreId};
 use sqlx::PgConnection;

@@ -128,8 +128,8 @@ async fn upgrade(connection: &mut PgConnection, address: &Address, warnings: &Wa
     Err(Error::Conflict)
 }
 
-/// Runs an idempotent statement. Processes that create the same table at once may collide in the system catalog; the next attempt
-/// finds the table.
+/// Runs an idempotent statement. Processes that create the same table at once may collide in the system catalog; the next
+/// attempt finds the table.
 async fn execute_idempotent(connection: &mut PgConnection, statement: &str) -> Result<(), sqlx::Error> {
     let mut tries = 0;
     loop {

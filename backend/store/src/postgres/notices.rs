@@ -1,9 +1,9 @@
 //! The server's warnings.
 //!
-//! A commit whose wait for the standby is cancelled succeeds, and only a server warning reports it. A wait may be cancelled at any
-//! time and repeatedly, so neither a time limit nor another write proves that none was. sqlx passes warnings only to `tracing`.
-//! So a statement runs under its own dispatcher, which counts warnings independently of the program's log level. Every new
-//! connection verifies that warnings arrive ([`statements::WARN`](super::statements::WARN)).
+//! A commit whose wait for the standby is cancelled succeeds, and only a server warning reports it. A wait may be cancelled at
+//! any time and repeatedly, so neither a time limit nor another write proves that none was. sqlx passes warnings only to
+//! `tracing`. So a statement runs under its own dispatcher, which counts warnings independently of the program's log level.
+//! Every new connection verifies that warnings arrive ([`statements::WARN`](super::statements::WARN)).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -27,8 +27,8 @@ const READERS_MAX: u32 = 6;
 
 /// Opens a connection for writing to the host that accepts writes, and refuses a server that may lose commits.
 ///
-/// Connects to all hosts at once. After a promotion the former primary may accept writes for a while, and so does a standby that an
-/// administrator promotes beside the primary.
+/// Connects to all hosts at once. After a promotion the former primary may accept writes for a while, and so does a standby
+/// that an administrator promotes beside the primary.
 ///
 /// Returns whether another host was used before.
 pub(super) async fn connect(address: &Address, warnings: &Warnings) -> Result<(PgConnection, bool), Error> {

@@ -76,8 +76,8 @@ pub(super) const COMMIT: &str = "COMMIT";
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 /// Parameters: an array for each column; the batch; the head; the store's id; number, time and order of the entry before the
-/// batch (time null if unknown); whether the process holds the append lock. Inserts nothing if the last entry is not the head, or
-/// the history is another one. Without the append lock it waits until no other process holds it.
+/// batch (time null if unknown); whether the process holds the append lock. Inserts nothing if the last entry is not the head,
+/// or the history is another one. Without the append lock it waits until no other process holds it.
 pub(super) static INSERT_ENTRIES: LazyLock<String> = LazyLock::new(|| {
     let (columns, arrays, next) = (names(ENTRY_COLUMNS), arrays(ENTRY_COLUMNS), ENTRY_COLUMNS.len() + 1);
     let [batch, head, store, seq, at, order, holds_lock] = std::array::from_fn(|index| next + index);
@@ -90,8 +90,8 @@ pub(super) static INSERT_ENTRIES: LazyLock<String> = LazyLock::new(|| {
     )
 });
 const INSERT_PARAMETERS: usize = ENTRY_COLUMNS.len() + 7;
-/// [`INSERT_ENTRIES`] and [`UPDATE_BOOKS`], with the parameters of both, in one statement that commits by itself. Returns the number
-/// of new entries. Fails with a division by zero if an entry does not lead from the stored stock to the new one. Sets
+/// [`INSERT_ENTRIES`] and [`UPDATE_BOOKS`], with the parameters of both, in one statement that commits by itself. Returns the
+/// number of new entries. Fails with a division by zero if an entry does not lead from the stored stock to the new one. Sets
 /// `synchronous_commit`, on which its durability depends.
 pub(super) static APPEND: LazyLock<String> = LazyLock::new(|| append(""));
 /// [`APPEND`] with a notification; the last parameter is its payload.
@@ -147,8 +147,8 @@ pub(super) const REPLACE_ID: &str = "UPDATE meta SET value = $1 WHERE key = 'sto
 /// Increments the epoch.
 pub(super) const COUNT_EPOCH: &str = "INSERT INTO meta (key, value) VALUES ('epoch', '1') \
      ON CONFLICT (key) DO UPDATE SET value = (meta.value::BIGINT + 1)::TEXT";
-/// Parameters: arrays of item numbers, changes, new stocks and entries' numbers. Skips a book if its stock plus the change is not
-/// the new stock.
+/// Parameters: arrays of item numbers, changes, new stocks and entries' numbers. Skips a book if its stock plus the change is
+/// not the new stock.
 pub(super) static UPDATE_BOOKS: LazyLock<String> = LazyLock::new(|| update_books(1));
 
 fn update_books(first: usize) -> String {

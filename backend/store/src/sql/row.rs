@@ -1,7 +1,7 @@
 //! Converts entries and books to rows of tables and back.
 //!
-//! The statements are built from the columns declared here. After a field is added to [`Book`] or [`Entry`], this module does not
-//! compile until it converts the field.
+//! The statements are built from the columns declared here. After a field is added to [`Book`] or [`Entry`], this module does
+//! not compile until it converts the field.
 
 use common::wire::Book;
 use common::{

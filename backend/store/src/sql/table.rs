@@ -9,8 +9,8 @@ use uuid::Uuid;
 /// A column's name and its type in PostgreSQL.
 pub(crate) type Column = (&'static str, &'static str);
 
-/// Declares a table: the list of its columns, and the type of a row, which borrows its texts. Every statement has the columns in
-/// this order.
+/// Declares a table: the list of its columns, and the type of a row, which borrows its texts. Every statement has the columns
+/// in this order.
 macro_rules! table {
     (
         $(#[$doc:meta])*

@@ -36,7 +36,8 @@ impl Upgrade {
         Ok(Self { until, last, titles })
     }
 
-    /// Reads a page of entries that ends with a whole group. `read(after, limit)` returns at most `limit` entries after `after`.
+    /// Reads a page of entries that ends with a whole group. `read(after, limit)` returns at most `limit` entries after
+    /// `after`.
     pub(crate) fn read_page(
         &self,
         after: Seq,

@@ -1,5 +1,5 @@
-//! Opens a store for inspection without taking a lock and without creating, repairing or changing a file, even where SQLite itself
-//! would.
+//! Opens a store for inspection without taking a lock and without creating, repairing or changing a file, even where SQLite
+//! itself would.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};

@@ -83,8 +83,8 @@ pub(super) fn lock_path(file: &Path) -> PathBuf {
     beside(file, ".lock")
 }
 
-/// Whether the database file has content. It is empty after a crash before SQLite has written the first page; SQLite would remove
-/// the log beside an empty file.
+/// Whether the database file has content. It is empty after a crash before SQLite has written the first page; SQLite would
+/// remove the log beside an empty file.
 fn has_content(file: &Path) -> Result<bool, Error> {
     match fs::metadata(file) {
         Ok(metadata) => Ok(metadata.len() > 0),
@@ -100,8 +100,8 @@ pub(super) fn leftovers(file: &Path) -> Vec<String> {
     there.map(|path| path.display().to_string()).collect()
 }
 
-/// Copies the write-ahead log into a new, synced file. After a failed sync its pages may be only in the system's cache; the system
-/// does not write them again, and SQLite considers them durable. Without room for a copy they are rewritten in place.
+/// Copies the write-ahead log into a new, synced file. After a failed sync its pages may be only in the system's cache; the
+/// system does not write them again, and SQLite considers them durable. Without room for a copy they are rewritten in place.
 fn rewrite_log(file: &Path, folder: &Path) -> Result<(), Error> {
     let (log, new) = (beside(file, "-wal"), beside(file, "-wal.new"));
     match fs::metadata(&log) {

@@ -1,7 +1,8 @@
 //! Every state of the disk that a loss of power can leave.
 //!
-//! Synced content survives. Of the names changed since their folder was synced any prefix survives (a journal keeps their order).
-//! Of a file's unsynced pages any subset survives; the other pages have the old content or zeros, or the file is shorter.
+//! Synced content survives. Of the names changed since their folder was synced any prefix survives (a journal keeps their
+//! order). Of a file's unsynced pages any subset survives; the other pages have the old content or zeros, or the file is
+//! shorter.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
