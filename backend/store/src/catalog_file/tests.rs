@@ -126,7 +126,7 @@ fn other_kinds_of_files_are_named() {
     }
 }
 
-/// A header as lists from other programs have it, and what is said of it.
+/// Headers of lists from other programs, with the expected messages.
 #[test]
 fn a_header_of_another_program_is_refused_once_and_says_what_to_rename_and_what_to_add() {
     let missing =

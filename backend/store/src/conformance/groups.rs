@@ -51,7 +51,7 @@ pub(super) fn groups_are_read_and_found_whole(fixture: &dyn Fixture) {
 pub(super) fn orders_are_listed_by_the_entries_they_begin_with(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
     let shop = baskets(&*store);
-    // 31 to 40 begin within an order, and end within one.
+    // The range 31 to 40 begins and ends within an order.
     for range in [Seq(1)..=shop.head, Seq(31)..=Seq(40), Seq(200)..=Seq(u64::MAX)] {
         let firsts = shop.entries.iter().filter(|entry| range.contains(&entry.seq));
         let expected: Vec<_> = firsts

@@ -6,11 +6,11 @@ use common::wire::Book;
 use super::shop::{ReferenceShop, book};
 use super::{Fixture, Store};
 
-/// Books of the large catalog; `BOOKSTORE_BOOKS_MAX` overrides it.
+/// The number of books of the large catalog; `BOOKSTORE_BOOKS_MAX` overrides it.
 const BOOKS: u32 = 20_000;
-/// More than the catalog's largest batch.
+/// The entries of a batch, more than the catalog's largest.
 const BATCH: usize = 10_000;
-/// Entries read at once.
+/// The entries of one read.
 const PAGE: usize = 4_000;
 
 pub(super) fn the_largest_batch_is_appended_like_any_other(fixture: &dyn Fixture) {
@@ -37,7 +37,7 @@ pub(super) fn a_large_catalog_is_imported_like_any_other(fixture: &dyn Fixture) 
     drop(store);
     let store = fixture.open().unwrap();
     assert_matches(&shop, &*store);
-    // One book of all gets another title, and keeps its stock.
+    // One book gets another title and keeps its stock.
     let mut books = shop.books.clone();
     books.last_mut().unwrap().title = "Another title".into();
     assert_eq!(shop.plan_import(&books).len(), 1);

@@ -91,7 +91,7 @@ impl ReferenceShop {
         self.sell_baskets(&vec![1; count])
     }
 
-    /// Applies and returns an order for each of `sizes`, of one copy of so many books.
+    /// Applies and returns one order for each of `sizes`: one copy of each of that number of books.
     pub fn sell_baskets(&mut self, sizes: &[usize]) -> Vec<Entry> {
         let start = self.entries.len();
         for &size in sizes {
@@ -158,7 +158,7 @@ impl ReferenceShop {
         store.append(head, &entries).unwrap();
     }
 
-    /// Asserts that the store's content is this shop's.
+    /// Asserts that the store has this shop's content.
     pub fn assert_matches(&self, store: &dyn Store) {
         let loaded = store.load().unwrap();
         assert_eq!(loaded.head, self.head);

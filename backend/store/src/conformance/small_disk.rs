@@ -19,7 +19,7 @@ pub(crate) fn a_full_disk_refuses_a_batch_whole_until_there_is_room(
     disk.make_room();
     loop {
         match store.append(shop.head, &refused) {
-            // It is tried again a second later.
+            // The store tries again a second later.
             Err(Error::Full { .. }) => std::thread::park_timeout(Duration::from_millis(50)),
             result => break result.unwrap(),
         }

@@ -1,4 +1,4 @@
-//! Stores that a program of format 1 made; see `tests/format_1/README.md`.
+//! Stores written by a program of format 1; see `tests/format_1/README.md`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use common::{Entry, Kind, OrderId, Seq};
 use crate::Store;
 use crate::conformance::{ALL_SEQS, ReferenceShop};
 
-/// The last entry of format 1 in each of them.
+/// The last entry of format 1 in each store.
 pub(crate) const UNTIL: Seq = Seq(31);
 
 /// The path of a file among the fixtures.
@@ -22,7 +22,7 @@ fn lines(name: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Asserts that an upgraded store has the fixture's books, entries and receipts; `kind` is the one in the fixture's names.
+/// Asserts that an upgraded store has the fixture's books, entries and receipts; `kind` is a part of the fixture's file names.
 pub(crate) fn assert_upgraded(store: &dyn Store, kind: &str) -> ReferenceShop {
     let loaded = store.load().unwrap();
     let books = lines(&format!("books-{kind}.jsonl"));
@@ -60,7 +60,7 @@ pub(crate) fn assert_upgraded(store: &dyn Store, kind: &str) -> ReferenceShop {
     ReferenceShop { head, books, entries }
 }
 
-/// Asserts that an upgraded store goes on selling; `open` opens it again.
+/// Asserts that an upgraded store can continue to sell; `open` reopens it.
 pub(crate) fn assert_usable(kind: &str, open: impl Fn() -> Box<dyn Store>) {
     let store = open();
     let mut shop = assert_upgraded(&*store, kind);

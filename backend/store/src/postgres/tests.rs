@@ -50,7 +50,7 @@ impl Schema {
         self.server.sql(&format!("SET {path}; {statements}"))
     }
 
-    /// Ends the store's connections whose last statement matches.
+    /// Terminates the store's connections whose last statement matches.
     fn end_connections(&self, last: &str) {
         let options = self.address.options();
         let name = options.get_application_name().unwrap();
@@ -111,7 +111,7 @@ fn every_append_waits_for_a_standby_even_where_the_role_would_not() {
     require_standby("*");
     let waited = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        // Those that are quicker than the new setting wait for nothing.
+        // A commit before the new setting takes effect does not wait.
         let appending = scope.spawn(|| {
             while !waited.load(Ordering::Relaxed) {
                 shop.sell_through(&store, 1);

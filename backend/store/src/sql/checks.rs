@@ -1,4 +1,4 @@
-//! Checks that both database stores run, beside the conformance suite: damage, other programs' tables, the upgrade.
+//! Checks for both database stores besides the conformance suite: damage, other programs' tables, the upgrade.
 
 use common::{Entry, Seq};
 
@@ -6,15 +6,15 @@ use crate::conformance::{Fixture, ReferenceShop};
 use crate::format_1::tests::{UNTIL, assert_usable};
 use crate::{Error, Store};
 
-/// A database for one store, which a test changes behind the store's back.
+/// A database for one store; a test can change it while the store is open.
 pub(crate) trait Database: Fixture {
     /// Runs statements.
     fn execute(&self, statements: &str);
     /// Opens the store for inspection.
     fn inspect(&self) -> Result<(), Error>;
-    /// Puts the fixture's store of format 1 there.
+    /// Loads the fixture with a store of format 1.
     fn load_format_1(&self);
-    /// The kind in the fixture's names.
+    /// The kind of database in the fixture's file names.
     fn kind(&self) -> &'static str;
 }
 
@@ -121,11 +121,11 @@ fn a_newer_format_is_refused(database: &dyn Database) {
 
 fn a_store_of_format_1_is_upgraded(database: &dyn Database) {
     database.load_format_1();
-    // Only an open for writing upgrades it.
+    // Only opening for writing upgrades the store.
     assert!(matches!(database.inspect(), Err(Error::OldFormat(_))));
     assert_usable(database.kind(), || database.open().unwrap());
     database.inspect().unwrap();
-    // A page and an order from before the upgrade, asked for first.
+    // The first read is a page from before the upgrade.
     let store = database.open().unwrap();
     let page = store.read(Seq(UNTIL.0 - 1), 1).unwrap();
     assert!(page[0].title.is_some());

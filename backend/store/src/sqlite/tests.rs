@@ -41,7 +41,7 @@ impl Fixture for Folder {
 }
 
 impl SqliteStore {
-    /// Runs a statement on the writer's connection.
+    /// Runs a statement on the write connection.
     fn run(&self, sql: &str) {
         self.on_writer(|connection| connection.execute_batch(sql).unwrap());
     }

@@ -3,7 +3,7 @@ use memchr::memmem;
 use super::*;
 use crate::conformance::described;
 
-/// A closed store without a checkpoint: four books, then batches of those sizes.
+/// A closed store without a checkpoint: four books, then batches of the given sizes.
 pub(super) fn shop_of(folder: &Folder, batches: &[usize]) -> ReferenceShop {
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::empty();
@@ -43,7 +43,7 @@ pub(super) fn damage(folder: &Folder, ledger: &[u8]) -> u64 {
     }
 }
 
-/// Asserts what a start keeps of a ledger. The disk is simulated, because a start syncs and there are thousands.
+/// Asserts which part of a ledger a start keeps. The disk is simulated, because thousands of starts would sync.
 pub(super) fn assert_cut_to(ledger: &[u8], whole: &ReferenceShop, entries: usize) {
     let path = Path::new(FOLDER).join("ledger.csv");
     let disk = Simulated::with_files(0, [(path.as_path(), &ledger.to_vec())]);
@@ -165,7 +165,7 @@ fn a_missing_or_duplicate_line_stops_the_start() {
     for line in 3..whole.len() - 1 {
         let mut bad = whole.clone();
         bad.remove(line);
-        // A marker follows any entry; the next entry does not.
+        // A marker may follow any entry; the next entry may not.
         let is_before_marker = memmem::find(&whole[line + 1], b",checkpoint,").is_some();
         assert_eq!(
             damage(&folder, &bad.concat()),

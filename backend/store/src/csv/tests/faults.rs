@@ -60,7 +60,7 @@ fn a_checkpoint_without_room_is_written_later() {
         );
     }
     shop.assert_matches(&store);
-    // With or without a restart, what the ledger names already is not taken for an edit.
+    // With or without a restart, a file that the ledger names does not count as an edit.
     disk.restart_machine();
     disk.leave_room(Some(0));
     shop.assert_matches(&open(&disk));
@@ -108,7 +108,7 @@ fn what_a_failed_sync_left_in_the_cache_is_durable_before_it_is_served() {
     shop.assert_matches(&open(&disk));
 }
 
-/// A full disk with the shop, and a last batch that a failed sync left in the system's cache.
+/// The shop on a full disk. A failed sync left the last batch only in the system's cache.
 fn full_after_a_failed_sync(seed: u64) -> (Simulated, ReferenceShop) {
     let disk = Simulated::new(seed);
     let store = open(&disk);
@@ -173,7 +173,7 @@ fn a_torn_tail_is_cut_on_a_full_disk_too() {
     }
 }
 
-/// Runs work with the disk stopping after each number of steps, in the process or with the machine.
+/// Runs work once for each step at which the process or the machine stops.
 fn stop_at_each_step(shop: impl Fn(&CsvStore) -> ReferenceShop, work: impl Fn(&CsvStore, &mut ReferenceShop) -> bool) {
     for (steps, power) in (0..40).flat_map(|steps| [(steps, false), (steps, true)]) {
         let disk = Simulated::new(steps);
@@ -227,7 +227,7 @@ fn an_order_stopped_at_any_step_is_whole_or_absent() {
     );
 }
 
-/// A disk whose ledger names a catalog file that is not written, and the shop.
+/// The shop, and a disk whose ledger names a catalog file that was not written.
 fn interrupted_checkpoint(seed: u64) -> (Simulated, ReferenceShop) {
     const STEPS_BEFORE_THE_NAME: u64 = 4;
     let disk = Simulated::new(seed);

@@ -1,4 +1,4 @@
-//! Orders whose lines are not all there.
+//! Orders with missing lines.
 
 use super::damage::{assert_cut_to, damage, flip, ledger, lines, shop_of};
 use super::*;
@@ -12,7 +12,7 @@ fn a_tail_torn_within_an_order_is_cut_before_its_first_line() {
     let whole = ledger(&folder);
     let all = lines(&whole);
     let first = all.len() - SIZES.iter().sum::<usize>();
-    // How many entries are left after so many lines of the batch.
+    // The number of kept entries, by the number of lines of the batch on disk.
     let ends: Vec<usize> = SIZES
         .iter()
         .scan(0, |sum, size| {
@@ -45,7 +45,7 @@ fn a_line_of_an_order_that_is_missing_or_of_another_order_stops_the_start() {
     drop(store);
     let whole = lines(&ledger(&folder));
     let entries = &shop.entries[shop.entries.len() - 4..];
-    // The numbers are those of an order of two lines, or of another order.
+    // The line has the position or the id of another order.
     let mut short = entries.to_vec();
     short.remove(1);
     let mut other = entries.to_vec();

@@ -1,28 +1,28 @@
-//! Loss of power at every moment of a history, with every disk that it can leave.
+//! Loss of power at every moment of a history, with every possible state of the disk.
 
 use std::collections::BTreeSet;
 
 use super::life::Life;
 use super::*;
 
-/// Small enough that the history fills a segment.
+/// The segment size in bytes; the history fills a segment.
 const SEGMENT_BYTES_MAX: u64 = 30_000;
 
 /// One operation of the history.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Open,
-    /// Imports the four books; the next time one gets another title and one is removed.
+    /// Imports the four books; the second import changes a title and removes a book.
     Import,
     Sell(usize),
-    /// Orders of so many lines.
+    /// Orders with the given numbers of lines.
     SellBaskets(&'static [usize]),
     Checkpoint,
     /// A batch whose sync fails.
     Fail(usize),
-    /// The process restarts, the machine does not.
+    /// The process restarts.
     Reopen,
-    /// The same on a full disk.
+    /// The process restarts on a full disk.
     ReopenFull,
 }
 
@@ -68,7 +68,7 @@ impl Run {
 
     fn open_again(&mut self) -> bool {
         self.store = Self::open(&self.disk).ok();
-        // What a failed sync left is durable once the store has opened again.
+        // After a failed sync, opening the store again makes its batch durable.
         if let Some(store) = &self.store {
             self.life = self.life.recover(store);
         }
@@ -104,7 +104,7 @@ impl Run {
     }
 }
 
-/// Opens every disk that a loss of power at a moment can leave; returns how many there were.
+/// Opens every disk that a loss of power at a moment can leave; returns the number of disks.
 fn check_images(moments: &[Simulated], life: &Life) -> usize {
     // Several moments can leave the same disk.
     let mut checked = BTreeSet::new();

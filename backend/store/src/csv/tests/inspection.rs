@@ -1,4 +1,4 @@
-//! An inspection beside a store that is in use.
+//! Inspections of a store in use.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! What one process acknowledged, and what it was writing when it stopped.
+//! The acknowledged entries of one process, and the entries that it was writing when it stopped.
 
 use common::entry::groups;
 
@@ -20,7 +20,7 @@ impl Life {
         }
     }
 
-    /// What held while the last append was made: only what a life `before` it had acknowledged was.
+    /// The state during the last append: only the entries acknowledged by the life `before` were durable.
     pub(super) fn unacknowledged(&self, before: Self) -> Self {
         Self {
             acknowledged: before.acknowledged,
@@ -46,15 +46,15 @@ impl Life {
     fn finish(&mut self, done: &Result<(), Error>) -> bool {
         match done {
             Ok(()) => self.acknowledged = self.attempted.clone(),
-            // A transient error has changed nothing, so nothing may appear later.
+            // A transient error changes nothing, so none of the entries may appear later.
             Err(error) if error.is_transient() => self.attempted = self.acknowledged.clone(),
             Err(_) => {}
         }
         done.is_ok()
     }
 
-    /// Asserts that a reopened store has everything acknowledged and any whole orders of the rest; the next life begins with
-    /// its content.
+    /// Asserts that a reopened store has all acknowledged entries and, of the others, only whole orders; the next life begins
+    /// with its content.
     pub(super) fn recover(&self, store: &CsvStore) -> Self {
         let loaded = store.load().unwrap();
         let entries = store.read(Seq::ZERO, usize::MAX).unwrap();

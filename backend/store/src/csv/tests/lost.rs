@@ -1,4 +1,4 @@
-//! A ledger that is missing at a start, or loses its name while it is in use.
+//! A ledger that is missing at a start, or is renamed or removed while it is in use.
 
 use super::*;
 
@@ -43,7 +43,7 @@ fn a_store_without_its_ledger_is_refused_and_not_changed() {
     }
 }
 
-/// A folder with a store that was used and closed, and what was in it.
+/// A folder with a closed store, and the content of the store.
 fn used_folder() -> (Folder, ReferenceShop) {
     let folder = Folder::new();
     let store = folder.store().unwrap();

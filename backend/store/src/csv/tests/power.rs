@@ -1,4 +1,4 @@
-//! Repeated losses of power at random moments lose nothing that was acknowledged.
+//! Repeated losses of power at random moments lose no acknowledged entry.
 
 use common::Stock;
 use rand::rngs::StdRng;
@@ -35,7 +35,7 @@ fn act(store: &CsvStore, life: &mut Life, chance: &mut StdRng) -> bool {
         }
         2 => return life.checkpoint(store),
         3 => {
-            // A shopkeeper's changes, which have order ids and so need no marker.
+            // A shopkeeper's changes have order ids and so need no marker.
             let mut entries = shop.plan_import(&[book(1, "Changed", 7), book(2, "Changed", 8)]);
             for entry in &mut entries {
                 entry.order = Some(OrderId::generate());

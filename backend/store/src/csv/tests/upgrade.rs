@@ -98,7 +98,7 @@ fn an_upgrade_without_room_changes_nothing() {
 
 #[test]
 fn what_a_crash_of_format_1_left_is_upgraded_too() {
-    // Both files are prepared and neither has its final name, or one has.
+    // Both new files exist; none or one has its final name.
     for moved in [
         &["catalog.csv", ".catalog.csv"][..],
         &["catalog.csv"],
@@ -183,7 +183,7 @@ fn stores_of_format_1_without_books_are_upgraded() {
     shop.assert_matches(&folder.store().unwrap());
     assert_eq!(shop.books.len(), four_books().len());
 
-    // An incomplete restore goes on.
+    // An incomplete restore continues.
     let folder = Folder::new();
     let mut marker = line::Line::parse(lines[1].strip_suffix(b"\n").unwrap())
         .unwrap()
@@ -204,7 +204,7 @@ fn stores_of_format_1_without_books_are_upgraded() {
     ));
 }
 
-/// A ledger as an older version wrote it, which did not know the last column of a description yet. The texts have no comma.
+/// Rewrites a ledger as an older version without the last column of a description. The texts have no comma.
 fn without_last_column(ledger: &str) -> String {
     let lines = ledger.lines().map(|line| {
         let mut columns: Vec<&str> = line.split(',').collect();

@@ -62,7 +62,7 @@ fn another_process_may_append_while_the_outcome_is_unknown() {
 fn a_lost_server_is_a_transient_error_while_nothing_is_in_doubt() {
     let Some(schema) = Schema::new() else { return };
     let mut shop = ReferenceShop::filled(&schema.store());
-    // What is not used for a time, or not yet, is asked first.
+    // An idle or new connection is pinged first.
     let (proxy, store) = through_proxy(&schema);
     proxy.cut(Cut::AtMessage, u32::MAX);
     let before = shop.clone();
@@ -87,7 +87,7 @@ fn an_append_that_the_server_ends_before_its_commit_is_not_in_doubt() {
         scope.spawn(|| schema.sql("BEGIN; LOCK TABLE ledger IN EXCLUSIVE MODE; SELECT pg_sleep(4); COMMIT"));
         let is_locked = "SELECT 1 FROM pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'ledger'::regclass";
         while schema.sql(is_locked).is_empty() {}
-        // For new connections.
+        // The setting applies to new connections.
         schema.sql("ALTER DATABASE postgres SET default_transaction_read_only = on");
         let appending = scope.spawn(|| store.append(shop.head, &shop.clone().sell(1)));
         let end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted";

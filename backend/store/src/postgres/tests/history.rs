@@ -1,10 +1,10 @@
-//! Histories that differ, and what waits for nothing.
+//! Different histories, and operations that must not wait.
 
 use common::Epoch;
 
 use super::*;
 
-/// Takes the ledger back to the first four entries, as a failover that lost commits does.
+/// Truncates the ledger to its first four entries, as a failover that loses commits does.
 fn take_back(schema: &Schema, shop: &ReferenceShop) {
     schema.sql("DELETE FROM ledger WHERE seq > 4");
     for book in &shop.books {
@@ -34,7 +34,7 @@ fn an_append_continues_no_other_history_even_of_the_same_length() {
     assert!(matches!(waited, Err(Error::Conflict)), "{waited:?}");
     let lost = &shop.entries[usize::try_from(head.0).unwrap() - 1];
     assert!(matches!(store.confirm(lost), Err(Error::Conflict)));
-    // Once it has read what is there, it continues that.
+    // After it has read and confirmed the last entry, it continues from there.
     store.confirm(others.entries.last().unwrap()).unwrap();
     others.sell_through(&store, 1);
     others.assert_matches(&other);

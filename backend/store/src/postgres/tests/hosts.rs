@@ -80,7 +80,7 @@ fn used(store: &PostgresStore) -> String {
 fn of_two_primaries_the_one_whose_commits_reach_a_standby_is_used() {
     let Some(primary) = Server::start(&[]) else { return };
     let url = primary.url();
-    // Commits of the first one wait for no standby, as of one that Patroni did not promote.
+    // Commits of the first host wait for no standby, like those of a host that Patroni did not promote.
     let (rogue, standby) = (primary.start_standby(), primary.start_standby());
     rogue.promote();
     let socket = |server: &Server| server.socket().parent().unwrap().display().to_string();
@@ -94,7 +94,7 @@ fn of_two_primaries_the_one_whose_commits_reach_a_standby_is_used() {
         shop.sell_through(&store, 1);
         shop.assert_matches(&store);
     }
-    // A failover whose former primary goes on, without its standby.
+    // A failover whose former primary continues without its standby.
     let store = PostgresStore::open(&address_on([&primary, &standby], &url)).unwrap();
     standby.promote();
     let opened = PostgresStore::open(&address_on([&primary, &standby], &url)).unwrap();

@@ -72,7 +72,7 @@ fn through_a_pooler_every_append_waits_for_a_standby_and_a_cancelled_wait_is_see
         server.sql("SELECT pg_reload_conf()");
         appending.join().unwrap().unwrap();
     });
-    // It polls, because no notification arrives.
+    // The store polls, because no notification arrives.
     assert_eq!(
         other.wait_for_append(head, Duration::from_secs(600)).unwrap(),
         shop.head

@@ -1,4 +1,4 @@
-//! Connections to the server that are lost at chosen moments.
+//! The autopilot's fault proxy, set to close connections to the server at chosen moments.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ pub(super) enum Cut {
     AtMessage,
 }
 
-/// A proxy before a server's Unix socket, and the runtime that it runs on.
+/// A fault proxy in front of a server's Unix socket, and its runtime.
 #[derive(Debug)]
 pub(super) struct Proxy {
     proxy: faults::Proxy,
@@ -53,7 +53,7 @@ impl Proxy {
         });
     }
 
-    /// Forwards so many messages, then closes every connection at its next one; the server may still get that one.
+    /// Forwards `messages` messages, then closes every connection at its next one. With `forward` the server still receives it.
     pub(super) fn cut_after(&self, messages: u32, forward: bool) {
         self.proxy.set(Mode::Close {
             matches: |_| true,

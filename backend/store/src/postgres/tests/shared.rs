@@ -33,7 +33,7 @@ fn concurrent_appends_make_one_ledger_without_gaps() {
             scope.spawn(move || {
                 let mut done = 0;
                 while done < EACH {
-                    // As a catalog does: read the new state, decide again.
+                    // Like a catalog, read the new state and decide again.
                     let loaded = store.load().unwrap();
                     shop.head = loaded.head;
                     shop.books = loaded.books;
@@ -111,7 +111,7 @@ fn stores_that_open_a_fresh_database_at_once_agree_on_its_id() {
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
 }
 
-/// One store waits while another appends; the append must end the wait, not the timeout.
+/// One store waits while another appends. The append must end the wait before the timeout.
 fn assert_that_an_append_ends_a_wait(schema: &Schema, notifications: bool) {
     let far = Duration::from_secs(600);
     let open = || PostgresStore::open_with(&schema.address, notifications, true).unwrap();

@@ -1,4 +1,4 @@
-//! Failovers to a synchronous standby that was away while a commit waited for it.
+//! Failovers to a synchronous standby that was unreachable while a commit waited for it.
 //!
 //! A long run: `BOOKSTORE_FAILOVERS=200 cargo test --release -p store postgres::tests::standby -- --nocapture`.
 
@@ -21,7 +21,7 @@ enum End {
 
 const ENDS: [End; 4] = [End::Cancel, End::Terminate, End::KillBackend, End::KillPrimary];
 
-/// A primary, and the address of the one that is primary now.
+/// The current primary, and the address that leads to it.
 #[derive(Debug)]
 struct Cluster {
     primary: Server,
@@ -53,8 +53,8 @@ impl Cluster {
         PostgresStore::open(&self.address).unwrap()
     }
 
-    /// Sells, and fails over while a commit waits for a standby that is away. Returns the entries that were acknowledged,
-    /// of which the new primary must have all.
+    /// Sells, and fails over while a commit waits for an unreachable standby. Returns the acknowledged entries, all of which
+    /// the new primary must have.
     fn fail_over(&mut self, end: End, stop_receiver: bool, skips_confirmation: bool) -> Vec<Entry> {
         let mut store = self.store();
         store.skips_confirmation = skips_confirmation;
@@ -78,8 +78,8 @@ impl Cluster {
             let appending = scope.spawn(|| store.append(head, &entries));
             let pid = self.primary.waiting_commit();
             self.end_wait(end, &pid);
-            // Either the append still waits, for its confirmation, or it has returned. Without confirmations it returns; a
-            // commit that waits is then the one that is being ended.
+            // The append has returned or waits for its confirmation. Without confirmations it returns, and a waiting commit is
+            // the one that is being ended.
             let waits = || !skips_confirmation && self.primary.find_waiting_commit().is_some();
             while !appending.is_finished() && !waits() {
                 std::thread::park_timeout(Duration::from_millis(5));
@@ -109,7 +109,7 @@ impl Cluster {
         }
     }
 
-    /// The numbers of entries that are lost, and of those that are there twice.
+    /// The numbers of lost entries and of duplicated ones.
     fn compare(&self, acknowledged: &[Entry]) -> (usize, usize) {
         let stored = self.store().read(Seq::ZERO, usize::MAX).unwrap();
         let mut counts: HashMap<_, usize> = HashMap::new();

@@ -4,8 +4,8 @@ use super::proxy::Proxy;
 use super::*;
 use crate::format_1::tests::assert_upgraded;
 
-/// Upgrades stores on a server until one is not interrupted: each loses its connection `step` messages later than the one
-/// before it, and then `fault` happens. Returns how many messages an upgrade takes.
+/// Upgrades stores on a server until one is not interrupted: each loses its connection `step` messages later than the previous
+/// one, and then `fault` happens. Returns the number of messages of an upgrade.
 fn interrupt(server: &Arc<Server>, step: usize, forward: bool, fault: impl Fn(&Server)) -> u32 {
     let proxy = Proxy::new(server.socket());
     for messages in (0..).step_by(step) {

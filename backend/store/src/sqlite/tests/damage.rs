@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// How one page can be damaged.
+/// The ways to damage a page.
 const DAMAGES: [fn(&mut [u8]); 5] = [
     |page| page.fill(0),
     |page| page.fill(0xff),
@@ -32,8 +32,7 @@ fn a_damaged_page_is_never_read_as_something_else() {
             refused += 1;
             continue;
         };
-        // Every start loads the books; only then is anything else asked for. An index that has lost an order is found out
-        // by an audit only.
+        // Every start loads the books before any other read. Only an audit detects an index that has lost an order.
         let Ok(loaded) = store.load() else {
             failed += 1;
             continue;

@@ -1,4 +1,4 @@
-//! An inspection beside a store that is in use, of one that is not, and on read-only media.
+//! Inspections of a store in use, of a closed one, and on read-only media.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -30,7 +30,7 @@ fn assert_found(file: &Path, shop: &ReferenceShop) {
     assert!(matches!(found.store.append(shop.head, &[]), Err(Error::Closed)));
 }
 
-/// Copies a store in use, as after a kill or without the index of its log, and how it is found.
+/// Copies of a store in use, with and without the index of its log, and the expected inspections.
 fn copies(folder: &Folder) -> Vec<tempfile::TempDir> {
     let copy = |suffixes: &[&str]| {
         let copy = tempfile::tempdir().unwrap();
@@ -61,7 +61,7 @@ fn an_inspection_changes_no_file_of_a_store_that_is_closed_killed_or_copied() {
         assert_found(&path.join("books.db"), &shop);
         let mut after = files(path);
         if names == 3 {
-            // SQLite indexes the log of a killed process anew.
+            // SQLite rebuilds the index of the log of a killed process.
             after[1].1.clone_from(&before[1].1);
         }
         assert_eq!(after, before);

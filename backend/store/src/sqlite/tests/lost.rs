@@ -1,4 +1,4 @@
-//! A database that is missing at a start, or loses its name while it is in use.
+//! A database that is missing at a start, or is renamed or removed while it is in use.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn what_only_an_earlier_database_leaves_refuses_a_new_store() {
         ("-shm", ""),
         (".lock", &lock),
     ] {
-        // A database without a page is none: SQLite would remove the log beside it.
+        // A database without a page counts as missing: SQLite would remove the log beside it.
         for has_empty_database in [false, true] {
             let folder = Folder::new();
             fs::write(folder.beside(suffix), content).unwrap();

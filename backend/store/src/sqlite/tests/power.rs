@@ -1,7 +1,7 @@
-//! Loss of power: any part of what SQLite has not synced may be on the disk.
+//! Loss of power: any part of the unsynced data may be on the disk.
 //!
-//! During a batch only the write-ahead log is unsynced, during a checkpoint only the file. So an image is one of the two as
-//! it was before, with some of its new pages.
+//! During a batch only the write-ahead log is unsynced, during a checkpoint only the file. So an image is the old content of one
+//! of them with some of its new pages.
 
 use super::*;
 
@@ -54,7 +54,7 @@ fn images(before: &[u8], after: &[u8]) -> Vec<Vec<u8>> {
         }
         images.push(image);
     }
-    // Cut within and between the frames of the log, followed by nothing, the old content or garbage.
+    // The log is cut within and between frames, followed by nothing, by the old content or by garbage.
     let start = (0..after.len())
         .find(|&at| byte(before, at) != byte(after, at))
         .unwrap_or(0);
@@ -79,7 +79,7 @@ fn any_part_of_the_log_that_was_written_leaves_a_batch_whole_or_absent() {
     let mut shop = ReferenceShop::filled(&store);
     shop.sell_through(&store, 30);
     let mut count = 0;
-    // A log that grows, and one that restarts over frames that were checkpointed.
+    // A growing log, and a log that restarts over checkpointed frames.
     for begin in ["PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_checkpoint(RESTART)"] {
         store.run(begin);
         for _ in 0..2 {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::format_1::tests::assert_upgraded;
 
-/// What the upgrade does, as events of triggers: it fails at one of them.
+/// The steps of the upgrade as trigger events; the upgrade fails at one of them.
 const STEPS: [&str; 10] = [
     "INSERT ON ledger WHEN NEW.seq = 32",
     "INSERT ON ledger WHEN NEW.seq = 33",
