@@ -43,7 +43,7 @@ impl CatalogService {
     /// Opens the catalog over a store; fills a fresh one from `initial` first. Blocks. Must run within a runtime.
     ///
     /// # Errors
-    /// Those of the store, and of the catalog file.
+    /// Errors of the store or of the catalog file.
     pub fn open(store: Box<dyn Store>, initial: &InitialCatalog) -> Result<Self, store::Error> {
         let (status, metrics) = (Arc::new(StoreStatus::opening()), Arc::default());
         let ledger = LedgerThread::load(store, initial, &status, &metrics)?;

@@ -18,7 +18,7 @@ impl CatalogService {
     /// All topics.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] until the store is open, and those of [`Self::sell`]; so for every read.
+    /// [`Error::Unavailable`] until the store is open, and the errors of [`Self::sell`]. Every read has them.
     pub async fn topics(&self, fresh: Freshness) -> Result<AsOf<Topics>, Error> {
         self.ensure_fresh(fresh).await?;
         let (index, position) = {
