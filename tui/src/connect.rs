@@ -16,8 +16,8 @@ pub(crate) use local_store::LocalStore;
 
 use crate::cli::ShopArgs;
 
-/// Most repetitions of a read after the local store has moved to another process.
-const MOVES_MAX: u32 = 3;
+/// Most repetitions of a request after the local store has moved to another process.
+pub(crate) const MOVES_MAX: u32 = 3;
 
 /// Why there is no connection to a shop.
 #[derive(Debug, thiserror::Error)]

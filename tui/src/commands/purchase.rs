@@ -11,7 +11,7 @@ use super::exit::{Error, Exit};
 use super::order_record::OrderRecord;
 use super::output::Output;
 use crate::cli::BuyArgs;
-use crate::connect::ShopConnection;
+use crate::connect::{MOVES_MAX, ShopConnection};
 use crate::journal::{JournalLocation, Outcome, SentLine, SentOrder};
 use crate::receipt;
 use crate::terminal::Signals;
@@ -20,8 +20,6 @@ use crate::terminal::Signals;
 const ANSWER_MARGIN: Duration = Duration::from_millis(250);
 /// Timeout of the lookup of an order whose answer was lost.
 const LOOKUP_TIMEOUT: Duration = Duration::from_millis(500);
-/// Most repetitions of a request that was not applied, after the local store has moved to another process.
-const MOVES_MAX: u32 = 3;
 
 /// The result of sending an order.
 enum Ending {

@@ -5,7 +5,7 @@ use common::wire::{OrderLine, OrderLines, Receipt};
 use common::{Cost, Deadline, ItemNumber, OrderId, Quantity, Stock, StoreId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// A record. Its tag in the file keeps its first name, so that older journals stay readable.
+/// A record of the journal. The tags in the file keep their original names, so that older journals stay readable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step")]
 pub(crate) enum Record {

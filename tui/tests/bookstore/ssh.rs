@@ -368,7 +368,8 @@ fn every_limit_of_sessions_ends_or_refuses_one() {
 #[test]
 fn a_flood_of_refused_connections_prints_one_line() {
     let (home, shop) = (Home::new(), correct_shop());
-    let messages = home.store().with_file_name("messages");
+    let folder = tempfile::tempdir().unwrap();
+    let messages = folder.path().join("messages");
     for limit in ["--max-sessions 1", "--max-per-address 1"] {
         let mut command = home.command(&format!("sshd --listen 127.0.0.1:0 --url {} {limit}", shop.url()));
         command.stderr(fs::File::create(&messages).unwrap());
