@@ -122,7 +122,7 @@ impl App {
         match self.orders.find(checkout.order) {
             Some(purchase) if purchase.state.is_pending() => return Vec::new(),
             Some(purchase) if matches!(purchase.state, OrderState::Sold(_)) => {
-                self.basket.remove_bought(&purchase.sent.lines)
+                self.basket.remove_bought(&purchase.sent.lines);
             }
             Some(_) => {}
             // Another program may still record it.
