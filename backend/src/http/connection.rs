@@ -1,4 +1,4 @@
-//! One connection: hyper's HTTP/1, and the responses to messages that hyper gives up on without one.
+//! One connection: hyper's HTTP/1, and the responses to malformed messages that hyper does not answer.
 
 use std::convert::Infallible;
 use std::io;
@@ -28,8 +28,8 @@ const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long a client may take to read the response to a malformed message and to close its side.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Serves a connection until it ends; when `stopped`'s sender is dropped, until the request in hand is answered. A request
-/// whose head has not arrived is not in hand.
+/// Serves a connection until it ends. When `stopped`'s sender is dropped, it ends after the open request, if there is one: a
+/// request is open from the end of its head to the end of its response.
 pub(super) async fn serve_connection<S>(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
@@ -45,7 +45,7 @@ pub(super) async fn serve_connection<S>(
     }
     let stream = match tls {
         None => Stream::Plain(stream),
-        // On the heap: few connections have TLS, and the future of a handshake is large.
+        // On the heap: the future of a handshake is large, and only TLS connections need it.
         Some(acceptor) => match Box::pin(accept_tls(acceptor, stream, &timer, &mut stopped)).await {
             Some(stream) => stream,
             None => return,
@@ -66,12 +66,12 @@ pub(super) async fn serve_connection<S>(
         biased;
         served = &mut connection => (served, LINGER),
         _ = stopped => {
-            // A request may have arrived that the runtime has not noticed yet. It does before it polls this task again.
-            let noticing = tokio::task::yield_now();
+            // Yield once, so that the runtime polls the socket: a request may have arrived.
+            let yielding = tokio::task::yield_now();
             tokio::select! {
                 biased;
                 served = &mut connection => (served, LINGER),
-                () = noticing => {
+                () = yielding => {
                     Pin::new(&mut connection).graceful_shutdown();
                     timer.end_wait();
                     ((&mut connection).await, Duration::ZERO)
@@ -83,12 +83,12 @@ pub(super) async fn serve_connection<S>(
         tracing::debug!(%error, "a connection ended early");
         let http1::Parts { io, read_buf, .. } = connection.into_parts();
         let closing = io.into_inner().close(&error, &read_buf);
-        // The client is gone if this fails.
+        // An error means that the client is gone.
         let _ = tokio::time::timeout(linger, closing).await;
     }
 }
 
-/// `None` if the handshake fails, takes too long, or is not done when the server stops.
+/// `None` if the handshake fails, takes too long, or is unfinished when the server stops.
 async fn accept_tls(
     acceptor: TlsAcceptor,
     stream: TcpStream,
@@ -108,8 +108,8 @@ async fn accept_tls(
     }
 }
 
-/// The status of a message that hyper has ended the connection for without a response; `None` if it gave one, or there is
-/// no message.
+/// The status for a message at which hyper ended the connection without a response; `None` if hyper sent one, or nothing was
+/// received.
 fn missing_status(error: &hyper::Error, received: &[u8]) -> Option<StatusCode> {
     if received.trim_ascii_start().is_empty() {
         return None;
@@ -124,10 +124,10 @@ fn missing_status(error: &hyper::Error, received: &[u8]) -> Option<StatusCode> {
     is_http2.then_some(StatusCode::HTTP_VERSION_NOT_SUPPORTED)
 }
 
-/// A stream whose writes fail if the client reads nothing for too long.
+/// A stream whose writes fail after they were blocked for [`limits::WRITE_TIMEOUT`].
 struct Transport {
     stream: Stream,
-    /// Fires if the write that is blocked makes no progress; `None` while none is.
+    /// The time limit of the blocked write; `None` while none is blocked.
     blocked_until: Option<Pin<Box<Sleep>>>,
 }
 
@@ -139,7 +139,7 @@ impl Transport {
         }
     }
 
-    /// Limits how long a write stays blocked.
+    /// Fails a write that is blocked for too long.
     fn limit_block<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.blocked_until = None;
@@ -153,10 +153,10 @@ impl Transport {
             .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Writes the response that is missing. Then reads what the client still sends, because closing a connection with
-    /// unread bytes resets it, and the client may lose the response.
+    /// Writes the response that hyper did not. Then reads and discards what the client still sends, because closing a connection
+    /// with unread bytes resets it, and the client may lose the response.
     async fn close(mut self, error: &hyper::Error, received: &Bytes) -> io::Result<()> {
-        // After a part of another response, the client would take this one for the rest of it.
+        // If a response was written in part, the client would take this one for its rest.
         if self.blocked_until.is_none()
             && let Some(status) = missing_status(error, received)
         {
@@ -187,7 +187,7 @@ impl AsyncWrite for Transport {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What TLS has encrypted is written here.
+        // A flush writes what TLS has encrypted.
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         self.limit_block(cx, flushed)
     }
@@ -262,7 +262,7 @@ mod tests {
         let mut answer = [0; 15];
         client.write_all(REQUEST.as_bytes()).await.unwrap();
         client.read_exact(&mut answer).await.unwrap();
-        // Both before this thread looks at its sockets again.
+        // Send a request and stop the connection before the runtime polls the socket.
         assert_eq!(client.try_write(REQUEST.as_bytes()).unwrap(), REQUEST.len());
         drop(stop);
         let mut rest = String::new();

@@ -1,7 +1,7 @@
 //! The rate limit of each client address.
 //!
-//! The generic cell rate algorithm (ITU-T I.371): a client is a time until which its past requests use up its rate, so a
-//! client that was quiet for a second needs no memory.
+//! The generic cell rate algorithm (ITU-T I.371). Each client is stored as the time at which its quota is full again, so a client
+//! without a request for a second needs no memory.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,9 +10,9 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The clients that are counted one by one, about 4 MiB; those beyond share one rate.
+/// The most clients with a quota of their own, about 4 MiB; further clients share one quota.
 const CLIENTS_MAX: usize = 65_536;
-/// A client may spend the rate of this time at once.
+/// The quota of a client is its rate over this time; it may be spent at once.
 const BURST: Duration = Duration::from_secs(1);
 
 /// Requests a second.
@@ -28,17 +28,17 @@ impl FromStr for RateLimit {
     }
 }
 
-/// What each client has used of its rate.
+/// The quotas of the clients.
 #[derive(Debug)]
 pub(super) struct RateLimiter {
-    /// What one request uses up.
+    /// The time after which the quota of one request is restored.
     interval: Duration,
     clients: Mutex<Clients>,
 }
 
 #[derive(Debug)]
 struct Clients {
-    used_until: HashMap<IpAddr, Instant, ahash::RandomState>,
+    full_at: HashMap<IpAddr, Instant, ahash::RandomState>,
     swept_at: Instant,
 }
 
@@ -47,35 +47,35 @@ impl RateLimiter {
         Self {
             interval: BURST / per_second.get(),
             clients: Mutex::new(Clients {
-                used_until: HashMap::default(),
+                full_at: HashMap::default(),
                 swept_at: Instant::now(),
             }),
         }
     }
 
-    /// Counts a request of a client; `false` if it is beyond its rate.
+    /// Takes one request from a client's quota; `false` if that is used up.
     pub(super) fn admit(&self, client: IpAddr, now: Instant) -> bool {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let used_until = clients.entry(client_network(client), now);
-        let next = (*used_until).max(now) + self.interval;
+        let full_at = clients.entry(client_network(client), now);
+        let next = (*full_at).max(now) + self.interval;
         if next > now + BURST {
             return false;
         }
-        *used_until = next;
+        *full_at = next;
         true
     }
 }
 
 impl Clients {
     fn entry(&mut self, client: IpAddr, now: Instant) -> &mut Instant {
-        let is_new = !self.used_until.contains_key(&client);
-        if is_new && self.used_until.len() >= CLIENTS_MAX && now >= self.swept_at + BURST {
-            self.used_until.retain(|_, used_until| *used_until > now);
+        let is_new = !self.full_at.contains_key(&client);
+        if is_new && self.full_at.len() >= CLIENTS_MAX && now >= self.swept_at + BURST {
+            self.full_at.retain(|_, full_at| *full_at > now);
             self.swept_at = now;
         }
-        let is_full = is_new && self.used_until.len() >= CLIENTS_MAX;
+        let is_full = is_new && self.full_at.len() >= CLIENTS_MAX;
         let key = if is_full { Ipv4Addr::UNSPECIFIED.into() } else { client };
-        self.used_until.entry(key).or_insert(now)
+        self.full_at.entry(key).or_insert(now)
     }
 }
 
@@ -130,10 +130,10 @@ mod tests {
         let client = |number: usize| IpAddr::from(Ipv4Addr::from_bits(0x0A00_0000 + u32::try_from(number).unwrap()));
         let admitted = (0..CLIENTS_MAX + 100).filter(|&number| limiter.admit(client(number), start));
         assert_eq!(admitted.count(), CLIENTS_MAX + 1, "those beyond share one rate");
-        assert_eq!(limiter.clients.lock().unwrap().used_until.len(), CLIENTS_MAX + 1);
+        assert_eq!(limiter.clients.lock().unwrap().full_at.len(), CLIENTS_MAX + 1);
         let later = start + 2 * BURST;
         assert!(limiter.admit(client(CLIENTS_MAX + 5), later));
-        assert_eq!(limiter.clients.lock().unwrap().used_until.len(), 1);
+        assert_eq!(limiter.clients.lock().unwrap().full_at.len(), 1);
     }
 
     #[test]

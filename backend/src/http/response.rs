@@ -1,4 +1,7 @@
-//! What a handler returns, and the one place where it becomes an HTTP response.
+//! What a handler returns, and how it becomes an HTTP response.
+//!
+//! Errors are problem details, with two exceptions: an unknown transfer encoding gets 501 without a body (`access.rs`), and a
+//! message that cannot be parsed gets a bare status from hyper or from `connection.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +25,7 @@ pub(super) type WarpResponse = warp::reply::Response;
 /// What a handler returns.
 pub(crate) type ApiResult = Result<Response, ApiError>;
 
-// Checked when they are compiled: `from_static` would read each of them for every response.
+// Statics are validated at compile time; `from_static` in a function would validate the text for every response.
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 static PROBLEM: HeaderValue = HeaderValue::from_static(MEDIA_TYPE);
 static METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -43,9 +46,9 @@ pub(crate) struct Response {
     seq: Option<Position>,
     etag: Option<Position>,
     cache_status: Option<&'static HeaderValue>,
-    /// Which part of the request took how long.
+    /// The name and duration of a part of the request.
     server_timing: Option<(&'static str, Duration)>,
-    /// Those that few responses have.
+    /// Header fields that few responses have.
     others: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -63,7 +66,7 @@ impl Response {
         Self::json_bytes(serde_json::to_vec(value).unwrap_or_default())
     }
 
-    /// A JSON document that is serialized already.
+    /// A JSON document from its text.
     pub(crate) fn json_bytes(json: impl Into<Bytes>) -> Self {
         Self::new(Body::Bytes(json.into()), &JSON)
     }
@@ -109,7 +112,7 @@ impl Response {
         self
     }
 
-    /// The same body with 503, for a document that says itself what is missing.
+    /// The same body with 503, for a document that names what is missing.
     pub(super) fn into_unavailable(self) -> Self {
         self.with_status(StatusCode::SERVICE_UNAVAILABLE)
             .with(RETRY_AFTER, HeaderValue::from_static("1"))
@@ -125,7 +128,7 @@ impl Response {
         self
     }
 
-    /// Sets a header field, which is left out if the text is not valid in one.
+    /// Sets a header field, or omits it if the text is not a valid value.
     fn with_text(self, name: HeaderName, text: String) -> Self {
         match HeaderValue::try_from(text) {
             Ok(value) => self.with(name, value),
@@ -133,13 +136,13 @@ impl Response {
         }
     }
 
-    /// Sets `Bookstore-Seq`: the entry of the state it was read from; without one it is the newest entry known.
+    /// Sets `Bookstore-Seq`: the position of the state that was read. Without it the field has the newest known position.
     pub(crate) fn with_seq(mut self, position: Option<Position>) -> Self {
         self.seq = position.or(self.seq);
         self
     }
 
-    /// Sets the entity tag: the entry of the last change.
+    /// Sets the entity tag: the position of the last change.
     pub(crate) fn with_etag(mut self, position: impl Into<Option<Position>>) -> Self {
         self.etag = position.into().or(self.etag);
         self
@@ -170,7 +173,7 @@ impl Response {
         self
     }
 
-    /// Sets `Server-Timing`: how long a part of the request took.
+    /// Sets `Server-Timing`: the duration of a part of the request.
     pub(crate) fn with_server_timing(mut self, part: &'static str, took: Duration) -> Self {
         self.server_timing = Some((part, took));
         self
@@ -185,19 +188,19 @@ impl Response {
         self.status.as_u16()
     }
 
-    /// The whole response to a request, whose id it takes over.
+    /// The complete response to a request; takes the request's id.
     pub(super) fn finish(
         mut self,
         request: &mut Arc<RequestHead>,
         newest_seq: impl FnOnce() -> Option<Position>,
     ) -> WarpResponse {
-        // A change has happened when its response is made: it is never `304` (RFC 9110, 13.1.2).
+        // Only a read may be `304` (RFC 9110, 13.1.2).
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
         if is_read && self.etag.is_some_and(|etag| request.has_etag(etag)) {
             self.status = StatusCode::NOT_MODIFIED;
             self.body = Body::Empty;
         }
-        // An error of the service was read from no state; its client may know a newer one than the service does.
+        // A server error was read from no state, and its client may know a newer position than the service.
         let read_from = self.seq.filter(|_| !self.status.is_server_error());
         let fields = Fields {
             request_id: request.take_request_id(),
@@ -237,7 +240,7 @@ impl From<Problem> for Response {
     }
 }
 
-/// A problem without header fields of its own, boxed because it is large.
+/// A problem. Boxed because it is large.
 #[derive(Debug)]
 pub(crate) struct ApiError(Box<Problem>);
 

@@ -1,4 +1,4 @@
-//! The accept loop around warp's service: TCP_NODELAY, connection limit, drain with a deadline.
+//! The accept loop around warp's service: connection limit, drain with a deadline.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -30,17 +30,17 @@ use super::threads::{ConnectionCount, ConnectionThreads};
 use super::timer::ConnectionTimer;
 use super::{AccessRules, Routes, Tls};
 
-/// Connections that may wait to be accepted: a thousand can arrive while the loop handles one.
+/// The length of the accept queue: a thousand connections can arrive while the loop handles one.
 const BACKLOG: u32 = 4_096;
-/// The delay after the system refused a connection, for example because no descriptor is free.
+/// The delay after a failed `accept`, for example because no descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// A connection without a request for this long is closed if another one waits.
 const IDLE_MIN: Duration = Duration::from_millis(100);
-/// A sixteenth of all connections is closed at once, because finding the idle ones looks at every connection.
+/// The part of all connections that is closed at once, a sixteenth: finding the idle ones visits every connection.
 const CLOSED_PART: usize = 16;
 
-/// The time for streams and requests that are about to end when the grace is ended early.
+/// The rest of the grace period after it was ended early, for requests that are nearly done.
 const GRACE_MIN: Duration = Duration::from_millis(250);
 
 /// Listens at an address; port 0 takes a free one. Must run within a runtime.
@@ -77,9 +77,9 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) struct Stop {
     /// Ends accepting and event streams; connections close as they become idle.
     pub(crate) stopping: CancellationToken,
-    /// How long requests in hand may take after that.
+    /// The time limit for open requests after that.
     pub(crate) grace: Duration,
-    /// Ends that time early.
+    /// Cancelled to end the grace period early.
     pub(crate) grace_ended: CancellationToken,
 }
 
@@ -92,15 +92,15 @@ impl Stop {
     }
 }
 
-/// A connection that may go on.
+/// An open connection that was not told to close.
 struct Connection {
     timer: ConnectionTimer,
-    /// Dropping it stops the connection. Each has a channel of its own, because it polls it at every wake-up.
+    /// Dropping it stops the connection. One channel per connection: a shared one would be contended at every poll.
     _stop: oneshot::Sender<Infallible>,
 }
 
-/// Serves one service on a listener until it is stopped. Beyond `connections_max`, a connection waits until another one
-/// is idle or has got its response, and others wait to be accepted.
+/// Serves one service on a listener until it is stopped. Beyond `connections_max`, one accepted connection waits until another
+/// one ends, because it is idle or its response was sent; further connections wait in the accept queue.
 pub(crate) async fn run(
     listener: TcpListener,
     tls: Option<Tls>,
@@ -115,28 +115,28 @@ pub(crate) async fn run(
     let accepting = Incident::new("connections cannot be accepted");
     let metrics = routes.connection_metrics();
     metrics.max.store(connections_max, Ordering::Relaxed);
-    let mut connections = JoinSet::new();
-    let mut going_on = HashMap::new();
+    let mut tasks = JoinSet::new();
+    let mut open_connections = HashMap::new();
     let mut waiting = None;
     let mut is_draining = false;
     loop {
         tokio::select! {
             () = stop.stopping.cancelled() => break,
             accepted = accept(&listener, &accepting, metrics), if waiting.is_none() => waiting = Some(accepted),
-            Some(ended) = connections.join_next_with_id() => {
-                going_on.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
+            Some(ended) = tasks.join_next_with_id() => {
+                open_connections.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
             }
             () = tokio::time::sleep(IDLE_MIN), if waiting.is_some() => {}
             () = stop_begun.cancelled(), if !is_draining => is_draining = true,
         }
-        let is_full = connections.len() >= connections_max;
+        let is_full = tasks.len() >= connections_max;
         if let Some((stream, peer)) = waiting.take_if(|_| !is_full) {
             let dispatcher = Dispatcher::new(&routes, &rules, peer.ip());
             let service = service_fn(move |request: Request<Incoming>| {
                 let (parts, body) = request.into_parts();
                 let mut service = warp::service(dispatcher.filter(parts, body.size_hint().exact()));
                 match body.is_end_stream() {
-                    // Which needs no allocation.
+                    // An empty body needs no allocation.
                     true => service.call(Request::new(Empty::<Bytes>::new())),
                     false => service.call(Request::new(body)),
                 }
@@ -146,33 +146,33 @@ pub(crate) async fn run(
             let thread = threads.idlest();
             let (stream, count) = (stream.into_std(), thread.count_connection());
             let serving = serve_on_this_thread(stream, tls, service, timer.clone(), stopped, count);
-            let handle = connections.spawn_on(serving, thread.runtime());
-            going_on.insert(handle.id(), Connection { timer, _stop });
+            let handle = tasks.spawn_on(serving, thread.runtime());
+            open_connections.insert(handle.id(), Connection { timer, _stop });
             metrics.accepted.add(1);
         }
         routes.set_closing(waiting.is_some(), is_draining);
-        // Those that were stopped before must have ended.
-        if waiting.is_some() && going_on.len() == connections.len() {
-            metrics.closed_idle.add(stop_idle(&mut going_on));
+        // Stop more only after all earlier stopped connections have ended.
+        if waiting.is_some() && open_connections.len() == tasks.len() {
+            metrics.closed_idle.add(stop_idle(&mut open_connections));
         }
-        metrics.open.store(connections.len(), Ordering::Relaxed);
+        metrics.open.store(tasks.len(), Ordering::Relaxed);
     }
     drop(listener);
     routes.set_closing(false, true);
     let is_drained = tokio::select! {
-        () = drain(&mut connections, going_on) => true,
+        () = drain(&mut tasks, open_connections) => true,
         () = stop.grace_over() => false,
     };
     if !is_drained {
         tracing::warn!(
-            connections = connections.len(),
+            connections = tasks.len(),
             "the grace period is over; open connections are closed"
         );
-        connections.shutdown().await;
+        tasks.shutdown().await;
     }
 }
 
-/// Serves a connection that another thread may have accepted.
+/// Serves a connection on the thread that polls this future; another thread may have accepted it.
 async fn serve_on_this_thread<S>(
     stream: io::Result<std::net::TcpStream>,
     tls: Option<TlsAcceptor>,
@@ -189,21 +189,21 @@ async fn serve_on_this_thread<S>(
     }
 }
 
-/// Waits for the end of all connections. A connection ends when its request in hand is answered, and one without a request
-/// at once, unless it was accepted a moment ago: then its first request is on the way.
-async fn drain(connections: &mut JoinSet<()>, mut going_on: HashMap<Id, Connection>) {
-    going_on.retain(|_, connection| connection.timer.is_fresh());
-    let first_requests = async { while connections.join_next().await.is_some() {} };
+/// Waits for the end of all connections. A connection ends after its open request, or at once if it has none. A fresh
+/// connection first gets [`limits::FIRST_REQUEST_TIMEOUT`] for its first request, which may be on the way.
+async fn drain(tasks: &mut JoinSet<()>, mut open_connections: HashMap<Id, Connection>) {
+    open_connections.retain(|_, connection| connection.timer.is_fresh());
+    let first_requests = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(limits::FIRST_REQUEST_TIMEOUT, first_requests)
         .await
         .is_err()
     {
-        drop(going_on);
-        while connections.join_next().await.is_some() {}
+        drop(open_connections);
+        while tasks.join_next().await.is_some() {}
     }
 }
 
-/// Dropping the future loses no connection.
+/// Accepts a connection; retries until that succeeds. Dropping the future loses no connection.
 async fn accept(listener: &TcpListener, accepting: &Incident, metrics: &ConnectionMetrics) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -220,11 +220,11 @@ async fn accept(listener: &TcpListener, accepting: &Incident, metrics: &Connecti
     }
 }
 
-/// Stops those connections that have waited longest for a request, and returns their number.
+/// Stops the connections that have been idle for the longest time, and returns their number.
 fn stop_idle(connections: &mut HashMap<Id, Connection>) -> u64 {
     let deadline_max = Instant::now() + limits::HEADER_TIMEOUT - IDLE_MIN;
-    let waiting = |(id, connection): (&Id, &Connection)| Some((connection.timer.deadline()?, *id));
-    let mut idle: Vec<_> = connections.iter().filter_map(waiting).collect();
+    let deadline = |(id, connection): (&Id, &Connection)| Some((connection.timer.deadline()?, *id));
+    let mut idle: Vec<_> = connections.iter().filter_map(deadline).collect();
     idle.retain(|&(deadline, _)| deadline <= deadline_max);
     idle.sort_unstable_by_key(|&(deadline, _)| deadline);
     idle.truncate(connections.len().div_ceil(CLOSED_PART));

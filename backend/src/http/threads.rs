@@ -1,7 +1,7 @@
 //! The threads that serve connections, each with a runtime of its own.
 //!
-//! A connection stays on its thread. The threads of one runtime would look for each other's work and wake each other to do
-//! so, which costs more than it gains where every task is short.
+//! A connection stays on its thread. One runtime with several threads would steal work among them and wake them for it, which
+//! costs more than it gains for short tasks.
 
 use std::sync::{Arc, mpsc};
 use std::{io, thread};
@@ -9,7 +9,7 @@ use std::{io, thread};
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// The threads of a process. Those that it started end with the last clone.
+/// The threads of a process. The threads that it started end when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionThreads(Arc<Threads>);
 
@@ -19,7 +19,7 @@ struct Threads {
     others: Vec<ConnectionThread>,
 }
 
-/// A thread, or several that share one runtime.
+/// A runtime with its number of connections. The current one may have several threads.
 #[derive(Debug)]
 pub(super) struct ConnectionThread {
     runtime: Handle,
@@ -28,12 +28,12 @@ pub(super) struct ConnectionThread {
     _end: Option<DropGuard>,
 }
 
-/// Counts a connection until it is dropped.
+/// Counts as one connection until it is dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionCount(#[expect(dead_code, reason = "counted while it exists")] Arc<()>);
 
 impl ConnectionThreads {
-    /// Those of the current runtime alone.
+    /// Serves on the current runtime alone.
     ///
     /// # Panics
     /// Outside of a runtime.
@@ -43,7 +43,7 @@ impl ConnectionThreads {
         Self(Arc::new(Threads { current, others }))
     }
 
-    /// So many, one of which is the current runtime's.
+    /// Serves on the current runtime and on `count - 1` new threads.
     ///
     /// # Errors
     /// If the system starts no more threads.
@@ -56,7 +56,7 @@ impl ConnectionThreads {
         Ok(Self(Arc::new(Threads { current, others })))
     }
 
-    /// The one with the fewest connections; the first of several.
+    /// The thread with the fewest connections; the first of several.
     pub(super) fn idlest(&self) -> &ConnectionThread {
         let Threads { current, others } = &*self.0;
         let idler = |idlest, thread| std::cmp::min_by_key(idlest, thread, |thread: &&ConnectionThread| thread.count());
@@ -77,10 +77,10 @@ impl ConnectionThread {
         let ended = CancellationToken::new();
         let end = ended.clone().drop_guard();
         let (started, runtime) = mpsc::channel();
-        // Built there: where the thread cannot be started, a runtime must not be dropped within another one.
+        // Built on the new thread: dropping a runtime inside another one panics.
         let run = move || match Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => {
-                // The other end waits.
+                // The receiver waits below.
                 let _ = started.send(Ok(runtime.handle().clone()));
                 runtime.block_on(ended.cancelled_owned());
             }
@@ -99,7 +99,7 @@ impl ConnectionThread {
         &self.runtime
     }
 
-    /// Counts one more connection.
+    /// Counts one more connection, until the value is dropped.
     pub(super) fn count_connection(&self) -> ConnectionCount {
         ConnectionCount(Arc::clone(&self.connections))
     }

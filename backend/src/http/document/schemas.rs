@@ -29,7 +29,7 @@ pub(super) fn remove_null(value: &mut Value) {
     }
 }
 
-/// Visible text without control characters.
+/// A pattern: visible text without control characters.
 const TEXT: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
 
 /// Adds which fields of an order's JSON exclude each other, and which texts a book may have.
