@@ -10,6 +10,7 @@ mod configuration;
 mod connections;
 mod crashes;
 mod database;
+mod documents;
 mod events;
 mod failure_logs;
 mod fake;
@@ -32,7 +33,7 @@ mod replaced_history;
 mod request_ids;
 mod restarts;
 mod reverse_proxy;
-mod security_model;
+
 mod service_token;
 mod shopkeeper;
 mod shopping;
