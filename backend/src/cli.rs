@@ -65,9 +65,8 @@ pub struct ConfigArgs {
 }
 
 impl Command {
-    /// What is logged unless `BOOKSTORE_LOG` is set. A command on a store prints its result and logs only problems, unless it
-    /// runs on as a service does. The store reports what a notice of its database means, so that the driver's own line would
-    /// repeat it.
+    /// The log's filter unless `BOOKSTORE_LOG` is set. A command on a store logs only problems, unless it runs until it is
+    /// stopped. The driver's notices are off, because the store reports their meaning.
     pub fn log_filter(&self) -> &'static str {
         match self {
             #[cfg(feature = "commands")]
@@ -95,7 +94,7 @@ pub enum Services {
 }
 
 impl Services {
-    /// The subcommand that runs them.
+    /// The name of their subcommand.
     pub(crate) fn role(&self) -> &'static str {
         match self {
             Self::All(_) => "all",
@@ -105,7 +104,7 @@ impl Services {
         }
     }
 
-    /// The store, if they have one; without a password.
+    /// The store's URL without a password; `None` for services without a store.
     pub(crate) fn store(&self) -> Option<String> {
         let store = match self {
             Self::All(settings) => &settings.catalog.store,
@@ -115,10 +114,10 @@ impl Services {
         Some(store.url().ok()?.to_string())
     }
 
-    /// The same services at the listeners that the process has inherited. Call it while the process has one thread.
+    /// Takes the listeners that the process has inherited. Call it while the process has one thread.
     ///
     /// # Errors
-    /// If they are not for these services.
+    /// If a listener is not for one of these services.
     pub fn with_inherited_listeners(mut self) -> Result<Self, settings::Error> {
         let (server, services): (_, &[ServiceKind]) = match &mut self {
             Self::All(settings) => (
@@ -133,7 +132,7 @@ impl Services {
         Ok(self)
     }
 
-    /// How long they go on after a stop has begun.
+    /// How long they keep serving after a stop has begun.
     pub(crate) fn drain_delay(&self) -> Duration {
         let server = match self {
             Self::All(settings) => &settings.server,
@@ -144,8 +143,8 @@ impl Services {
         server.drain_delay
     }
 
-    /// The number of threads that serve connections: one for each processor, or for each second one in a service that
-    /// receives one batch after the other.
+    /// The number of threads that serve connections: one for each processor; half as many in a service that receives one batch
+    /// at a time.
     pub(crate) fn threads(&self) -> usize {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         match self {

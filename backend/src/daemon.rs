@@ -17,8 +17,8 @@ use crate::signals::Signals;
 use crate::store;
 use crate::{logging, systemd};
 
-/// How often an upgrade that waits for room on the disk is tried again.
-const ROOM_INTERVAL: Duration = Duration::from_secs(1);
+/// The delay before an upgrade that found too little disk space is tried again.
+const UPGRADE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 type StoreClosed = Option<watch::Receiver<Option<String>>>;
 
@@ -34,7 +34,7 @@ pub fn run(services: Services, logging: &LogSettings, config: Option<&Path>) -> 
 }
 
 async fn run_in_runtime(services: Services, logging: &LogSettings, config: Option<&Path>) -> Result<()> {
-    // Before anything is opened: a signal must not leave a store without its checkpoint.
+    // Listen before a store is opened, because a signal must not end the process without a checkpoint.
     let mut signals = Signals::listen()?;
     #[cfg(feature = "otel")]
     if let Some(endpoint) = &logging.otlp_endpoint {
@@ -51,7 +51,7 @@ async fn run_in_runtime(services: Services, logging: &LogSettings, config: Optio
     let mut store_closed = running.store_closed();
     tokio::select! {
         () = signals.wait_for_stop(|| reload(&running)) => {}
-        // Waiting requests get no response: their connections break when the process ends.
+        // Open requests get no response: their connections break when the process ends.
         why = wait_until_closed(&mut store_closed) => bail!(why),
     }
     stop(running, drain_delay, &mut signals, &mut store_closed).await?;
@@ -63,7 +63,7 @@ async fn run_in_runtime(services: Services, logging: &LogSettings, config: Optio
     }
 }
 
-/// Prints the addresses. A reader that has ended, as in `bookstored all | head -1`, is no reason to stop.
+/// Prints the addresses. Ignores a closed pipe, as in `bookstored all | head -1`.
 fn announce(running: &RunningServices) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let mut lines = running.addresses();
@@ -81,12 +81,12 @@ fn reload(running: &RunningServices) {
     systemd::ready();
 }
 
-/// Reads the log's filter again: in a running program only that of a configuration file can change.
+/// Reads the log's filter again. Only a configuration file can change it while the program runs.
 fn reload_log_filter() {
     let cli = match Configuration::load(std::env::args_os()) {
         Ok(configuration) if configuration.file().is_some() => configuration.cli,
         Err(config::Error::File(why)) => return tracing::warn!("the log's filter stays as it is: {why}"),
-        // No file; or the command line is that of a program that embeds the services.
+        // No configuration file, or the command line of another program that embeds the services.
         Ok(_) | Err(config::Error::CommandLine(_)) => return,
     };
     if !logging::set_filter(cli.log.as_deref().unwrap_or(cli.command.log_filter())) {
@@ -96,13 +96,13 @@ fn reload_log_filter() {
     }
 }
 
-/// What the log says at a start.
+/// The log line at a start.
 struct Banner {
     role: &'static str,
     store: Option<String>,
     otlp_endpoint: Option<String>,
     config: Option<String>,
-    /// The settings that come from the environment, by name: their values may be secret.
+    /// The names of the variables that are set; their values may be secret.
     variables: Vec<String>,
 }
 
@@ -148,27 +148,27 @@ fn without_user(url: &str) -> String {
     }
 }
 
-/// Opens the services; an upgrade of the store waits for room on the disk. `None` if a signal ended the wait.
+/// Opens the services; an upgrade of the store waits for disk space. `None` if a signal ended the wait.
 async fn open(services: Services, signals: &mut Signals) -> Result<Option<RunningServices>> {
-    let mut waits_for_room = false;
+    let mut is_waiting = false;
     loop {
         match RunningServices::open(services.clone()).await {
             Err(service::Error::Store(error @ store::Error::UpgradeNeedsRoom { .. })) => {
-                if !waits_for_room {
+                if !is_waiting {
                     tracing::error!("{error}");
-                    waits_for_room = true;
+                    is_waiting = true;
                 }
             }
             opened => return Ok(Some(opened?)),
         }
         tokio::select! {
-            () = tokio::time::sleep(ROOM_INTERVAL) => {}
+            () = tokio::time::sleep(UPGRADE_RETRY_DELAY) => {}
             () = signals.wait_for_stop(|| {}) => return Ok(None),
         }
     }
 }
 
-/// Lets load balancers see that the services are not ready, then stops them.
+/// Makes `/readyz` answer 503 for `drain_delay`, so that load balancers notice, then stops the services.
 async fn stop(
     running: RunningServices,
     drain_delay: Duration,

@@ -1,32 +1,32 @@
-//! The process's limit of open files: raised at the start and divided among services, so that connections never use up
-//! the descriptors that the store needs.
+//! The process's limit of open files: raised at the start and divided among services, so that connections leave enough
+//! descriptors for the store.
 
 use common::limits;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Descriptors reserved for the store, the runtime, the standard streams, and one connection that waits at each service.
+/// Descriptors reserved for the store, the runtime, the standard streams, and one waiting connection of each service.
 const RESERVE: u64 = 256;
-/// The services that one process calls at most: the front-end calls two, the order service one.
+/// The most services that a process calls: the front-end calls two, the order service one.
 const CALLED_MAX: u64 = 3;
 
-/// What one service of the process may have open at once.
+/// The most connections that one service of the process may have open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DescriptorBudget {
     /// Connections of clients.
     pub(crate) connections: usize,
-    /// Those of them that may be event streams, so that other clients are served too.
+    /// The most event streams among them; the rest is for other requests.
     pub(crate) subscribers: usize,
-    /// Calls of each service that it uses.
+    /// Calls to each service that it uses.
     pub(crate) calls: usize,
 }
 
 impl DescriptorBudget {
-    /// The share of each of `services` services in this process, after raising the soft limit to the hard one.
+    /// The budget of each of `services` services in this process, after raising the soft limit to the hard one.
     pub(crate) fn of(services: u64) -> Self {
         Self::of_limit(raise_limit(), services)
     }
 
-    /// A quarter of what the reserve leaves is for calls.
+    /// Three quarters of the unreserved descriptors are for connections, one for calls.
     fn of_limit(limit: u64, services: u64) -> Self {
         let quarter = (limit - RESERVE.min(limit / 2)) / 4;
         let bounded = |count: u64| {
@@ -43,7 +43,7 @@ impl DescriptorBudget {
     }
 }
 
-/// Raises the soft limit to the hard one, as far as the system allows; returns the limit in force.
+/// Raises the soft limit to the hard one if the system allows it; returns the limit in force.
 pub fn raise_limit() -> u64 {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -64,21 +64,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_shares_together_leave_the_reserve() {
-        let share = |limit, services| DescriptorBudget::of_limit(limit, services);
+    fn all_budgets_together_leave_the_reserve() {
+        let budget = |limit, services| DescriptorBudget::of_limit(limit, services);
         let expected = DescriptorBudget {
             connections: 192,
             subscribers: 154,
             calls: 64,
         };
-        assert_eq!(share(1_024, 3), expected);
-        assert_eq!(share(1_024, 1).connections, 576);
-        assert_eq!(share(64, 3).connections, 8);
-        assert_eq!(share(0, 1).connections, 1);
-        let most = share(u64::MAX, 3);
+        assert_eq!(budget(1_024, 3), expected);
+        assert_eq!(budget(1_024, 1).connections, 576);
+        assert_eq!(budget(64, 3).connections, 8);
+        assert_eq!(budget(0, 1).connections, 1);
+        let most = budget(u64::MAX, 3);
         assert_eq!((most.connections, most.subscribers), (limits::CONNECTIONS_MAX, 16_000));
         for limit in (300..100_000).step_by(97) {
-            let DescriptorBudget { connections, calls, .. } = share(limit, 3);
+            let DescriptorBudget { connections, calls, .. } = budget(limit, 3);
             let used = 3 * (connections + calls) as u64;
             assert!(used + RESERVE.min(limit / 2) <= limit, "{used} of {limit}");
         }

@@ -1,5 +1,5 @@
-//! How other programs of the same user find a running shop: a file beside the store's lock with the shop's address. Only
-//! its owner can read it, and it counts only while the lock is held.
+//! How other programs of the same user find a running shop: a file with its address beside the store's lock. Only the owner can
+//! read it, and it is valid only while the lock is held.
 
 use std::fs;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ pub struct RunningShop {
 }
 
 impl RunningShop {
-    /// In this process.
+    /// The shop of this process.
     pub fn new(url: String, token: Option<&str>) -> Self {
         Self {
             url,
@@ -30,7 +30,7 @@ impl RunningShop {
         }
     }
 
-    /// The file for a store with that lock. Its name begins with the lock's: several stores may share a folder.
+    /// The file for the store with this lock. Its name begins with the lock's name, because several stores may share a folder.
     fn path(lock: &Path) -> PathBuf {
         lock.with_added_extension("json")
     }
@@ -42,7 +42,7 @@ impl RunningShop {
     pub fn publish(&self, lock: &Path) -> io::Result<PathBuf> {
         let path = Self::path(lock);
         let fresh = path.with_added_extension("new");
-        // The mode applies only to a new file.
+        // Remove a leftover: the mode applies only to a new file.
         match fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -57,7 +57,7 @@ impl RunningShop {
         Ok(path)
     }
 
-    /// The shop whose file is beside a lock, if there is one.
+    /// Reads the file beside a lock; `None` if there is none.
     ///
     /// # Errors
     /// The system's error, or invalid JSON.

@@ -1,7 +1,7 @@
 //! Seeded bugs, each one wrong line, for testing audits.
 //!
-//! Only in a build with the feature `fault-injection`, which nothing enables by default. The variable `BOOKSTORE_FAULT` then
-//! selects one; without it the shop is correct.
+//! Compiled only with the feature `fault-injection`, which is off by default. The variable `BOOKSTORE_FAULT` selects a bug;
+//! without it the shop is correct.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,34 +10,34 @@ use clap::ValueEnum;
 use common::wire::{Decision, Outcome, RefusedLine};
 use common::{Cost, Entry, GroupPosition, InlineVec, Kind, Reason, Stock};
 
-/// A seeded bug; its name is that of the variant, as in `lost-update`.
+/// A seeded bug. Its value in `BOOKSTORE_FAULT` is the variant in kebab case, like `lost-update`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SeededBug {
-    /// Sales of one batch do not see each other.
+    /// A sale ignores earlier sales of its batch.
     LostUpdate,
-    /// Sales are acknowledged and never written.
+    /// Sales are acknowledged but never written.
     AcknowledgedBeforeDurable,
-    /// A repeated order is done again.
+    /// A repeated order is sold again.
     DoubleApply,
-    /// The front-end's cache does not follow the ledger.
+    /// The front-end's cache ignores the feed.
     StaleCache,
     /// Some sales are reported as refused.
     RefusedThenSold,
-    /// The shopkeeper's changes are acknowledged and lost.
+    /// Restocks are acknowledged but lost.
     RestockLost,
-    /// More is sold than there is.
+    /// More copies are sold than are in stock.
     NegativeQuantity,
     /// The price charged is not the price of the book.
     WrongPrice,
-    /// Some sales are acknowledged and lost.
+    /// Some sales are acknowledged but lost.
     MissingOrder,
     /// The front-end receives the ledger out of order.
     ReorderedFeed,
-    /// The last line of some orders is acknowledged and lost.
+    /// The last line of some orders is acknowledged but lost.
     LostLine,
     /// The lines of an order are written in two steps, and the process is killed between them.
     HalfOrder,
-    /// The lines of an order that can be sold are sold, and the others refused.
+    /// The lines of an order that are in stock are sold, the others refused.
     HalfSold,
     /// The last line of an order has another price in the receipt than in the ledger.
     MispricedLine,
@@ -66,12 +66,12 @@ pub(crate) fn stock_before(stock: Stock, durable: Stock) -> Stock {
     }
 }
 
-/// The stock after a sale of more than there was.
+/// The stock after a sale of more copies than there were.
 pub(crate) fn oversell() -> Option<Stock> {
     is_active(SeededBug::NegativeQuantity).then_some(Stock::ZERO)
 }
 
-/// Whether a line is sold although another line of its order cannot be.
+/// Whether a line is sold although another line of its order is refused.
 pub(crate) fn sells_alone(is_in_stock: bool) -> bool {
     is_active(SeededBug::HalfSold) && is_in_stock
 }
@@ -88,13 +88,13 @@ fn add_a_cent(entry: &mut Entry) {
     entry.unit_cost = entry.unit_cost.and_then(dearer).or(entry.unit_cost);
 }
 
-/// Loses entries at the end of a batch; losing others would leave a gap.
+/// Drops entries at the end of a batch; dropping others would leave a gap.
 pub(crate) fn lose(entries: Vec<Entry>) -> Vec<Entry> {
     shorten_last_order(drop_last_group(entries))
 }
 
-/// Loses lines of the last order of a batch, if it is a sale of several. The store accepts whole groups only, so the rest
-/// is numbered as one.
+/// Drops lines of the last order of a batch, if that is a sale of several lines. The rest is numbered as a whole group, because
+/// the store accepts only whole groups.
 fn shorten_last_order(mut entries: Vec<Entry>) -> Vec<Entry> {
     let Some(last) = entries
         .last()
@@ -121,14 +121,14 @@ fn shorten_last_order(mut entries: Vec<Entry>) -> Vec<Entry> {
 
 static KILL_AFTER_APPEND: AtomicBool = AtomicBool::new(false);
 
-/// Ends the process, as SIGKILL does, if an order was written by half.
+/// Aborts the process if half an order was written.
 pub(crate) fn kill_between_lines() {
     if KILL_AFTER_APPEND.load(Ordering::Relaxed) {
         std::process::abort();
     }
 }
 
-/// Loses the last order or change of a batch.
+/// Drops the last order or change of a batch.
 fn drop_last_group(mut entries: Vec<Entry>) -> Vec<Entry> {
     let is_lost = |entry: &Entry| match entry.kind {
         Kind::Restocked => is_active(SeededBug::RestockLost),
@@ -142,7 +142,7 @@ fn drop_last_group(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
-/// Reports a sale as refused, or the last line of one with another price.
+/// Reports a sale as refused, or its last line with another price.
 pub(crate) fn misreport(mut decision: Decision) -> Decision {
     if is_active(SeededBug::MispricedLine)
         && decision.outcome == Outcome::Sold

@@ -1,4 +1,4 @@
-//! What several unit tests need.
+//! Values for unit tests.
 
 use common::client::{ServiceEndpoint, http_client};
 use common::wire::Book;

@@ -1,6 +1,6 @@
 //! The bookstore's services: catalog, order and front-end.
 //!
-//! Only `http` names the web framework, and only `store` blocks.
+//! Only `http` uses the web framework, and only `store` blocks.
 
 pub mod catalog;
 pub mod cli;

@@ -1,5 +1,5 @@
-//! Listeners that the parent process has opened, as systemd does for socket units (sd_listen_fds(3)). They stay open when
-//! this process ends, and other processes may have them too: no connection is refused during a restart.
+//! Listeners inherited from the parent process, as with systemd's socket units (sd_listen_fds(3)). They stay open when this
+//! process ends, and processes may share them, so no connection is refused during a restart.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -45,7 +45,7 @@ impl InheritedListeners {
     pub(crate) fn open(&self, service: ServiceKind, address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
         match self.get(service) {
             Some(listener) => {
-                // The original stays for another attempt to open the services.
+                // Keep the original for another attempt to open the services.
                 let listener = listener.try_clone()?;
                 listener.set_nonblocking(true)?;
                 tokio::net::TcpListener::from_std(listener)
@@ -54,7 +54,7 @@ impl InheritedListeners {
         }
     }
 
-    /// Where a service will listen that is set to listen at `address`.
+    /// The address of a service: its inherited listener's, else `address`.
     pub(crate) fn address(&self, service: ServiceKind, address: SocketAddr) -> SocketAddr {
         let inherited = self.get(service).and_then(|listener| listener.local_addr().ok());
         inherited.unwrap_or(address)
@@ -66,7 +66,7 @@ impl InheritedListeners {
     }
 }
 
-/// The service for each of `count` listeners, whose names may be too few.
+/// The service for each of `count` listeners; there may be fewer names.
 fn assign<'a>(
     services: &[ServiceKind],
     names: impl Iterator<Item = &'a str>,

@@ -1,4 +1,4 @@
-//! The log on standard error: its format, its filter, and the line at a start that says what runs.
+//! The log on standard error: its format and its filter.
 
 use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
@@ -47,7 +47,7 @@ pub fn init(format: LogFormat, filter: &str) {
         ),
     };
     tracing_subscriber::registry().with(filter).with(lines).init();
-    // It is set here only.
+    // No other place sets it.
     let _ = FILTER.set(handle);
     if is_invalid {
         tracing::warn!("--log (BOOKSTORE_LOG) is not a filter: use `debug` or `backend::catalog=debug`");
@@ -59,7 +59,7 @@ pub fn set_filter(text: &str) -> bool {
     let filter = parse(text);
     let is_valid = filter.is_some();
     if let (Some(filter), Some(handle)) = (filter, FILTER.get()) {
-        // Fails only without a subscriber.
+        // An error means that there is no subscriber.
         let _ = handle.reload(filter);
     }
     is_valid

@@ -56,7 +56,7 @@ fn write_pages(program: Command, folder: &Path) -> io::Result<()> {
     clap_mangen::generate_to(program, folder)
 }
 
-/// Succeeds if the reader is gone, as in `man | head`.
+/// Prints; ignores a closed pipe, as in `man | head`.
 fn print(output: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(output).and_then(|()| stdout.flush()) {

@@ -1,4 +1,4 @@
-//! What a program tells people about an error.
+//! The text of an error for people.
 
 /// An error with its causes, each named once: most errors contain the text of their cause already.
 pub fn message(error: &anyhow::Error) -> String {

@@ -39,7 +39,7 @@ const ORDER_ADDRESS: &str = "127.0.0.1:8082";
 const CATALOG_URL: &str = "http://127.0.0.1:8081";
 const ORDER_URL: &str = "http://127.0.0.1:8082";
 
-/// A setting that cannot be used.
+/// An invalid setting, with the reason.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(pub(crate) String);
@@ -63,7 +63,7 @@ impl StoreArg {
     }
 }
 
-/// Which callers catalog and order service answer.
+/// The callers that catalog and order service answer.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CallerSettings {
     /// The service token, without which a caller is refused.
@@ -75,7 +75,7 @@ pub struct CallerSettings {
 }
 
 impl CallerSettings {
-    /// Checks that a catalog or an order service which listens at `address` does not answer every caller unintentionally.
+    /// Refuses a catalog or an order service at `address` that would answer every caller unintentionally.
     ///
     /// # Errors
     /// Says what to do.
@@ -154,10 +154,10 @@ pub struct TlsSettings {
 }
 
 impl TlsSettings {
-    /// The certificate with its key, if the services speak TLS.
+    /// The certificate with its key; `None` without TLS.
     ///
     /// # Errors
-    /// If only one of them is given, or if they cannot be used.
+    /// If only one of the two files is given, or if they are invalid.
     pub(crate) fn open(&self) -> Result<Option<Tls>, Error> {
         match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Tls::open(certificate, key).map(Some),
@@ -193,7 +193,7 @@ pub struct ServerSettings {
     /// The listeners that the process has inherited.
     #[arg(skip)]
     pub inherited: InheritedListeners,
-    /// How many services of this process share its limit of open files.
+    /// The number of services in this process, which share its limit of open files.
     #[arg(skip = 1_u64)]
     pub services_in_process: u64,
 }
@@ -237,7 +237,7 @@ pub struct AllInOneSettings {
 }
 
 impl AllInOneSettings {
-    /// A shop over that store which listens at free ports of the loopback interface.
+    /// A shop over `store` that listens at free ports of the loopback interface.
     pub fn on_free_ports(store: store::Url, token: AdminToken, grace: Duration) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {

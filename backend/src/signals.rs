@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that the program listens for. While it does, none of them ends the process by itself.
+/// Listens for SIGINT, SIGTERM and SIGHUP, which then do not end the process by themselves.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,

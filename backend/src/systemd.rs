@@ -1,5 +1,5 @@
-//! Tells systemd what the process does (sd_notify(3)), for units with `Type=notify` or `Type=notify-reload`. Without
-//! `NOTIFY_SOCKET` in the environment it does nothing.
+//! Notifies systemd of the process's state (sd_notify(3)), for units with `Type=notify` or `Type=notify-reload`. Does nothing
+//! without `NOTIFY_SOCKET` in the environment.
 
 use std::ffi::OsStr;
 use std::io;
@@ -9,12 +9,12 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The services listen, or have read their files again.
+/// All services listen, or a reload is complete.
 pub(crate) fn ready() {
     send("READY=1");
 }
 
-/// They read their files again.
+/// A reload has begun.
 pub(crate) fn reloading() {
     let now = clock_gettime(ClockId::Monotonic);
     let micros = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;

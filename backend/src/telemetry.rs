@@ -19,7 +19,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span};
 use tokio::runtime::Handle;
 
-/// How long the last spans may take at a stop.
+/// The time limit for exporting the last spans at a stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
@@ -54,7 +54,7 @@ pub(crate) fn export_to(endpoint: &str, role: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Sends the spans that are not sent yet. Blocks.
+/// Exports the remaining spans. Blocks.
 pub(crate) fn flush() {
     if let Some(provider) = PROVIDER.get()
         && let Err(error) = provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT)
@@ -63,7 +63,7 @@ pub(crate) fn flush() {
     }
 }
 
-/// The exporter's thread has no runtime, which the HTTP client needs.
+/// An HTTP client for the exporter's thread, which has no runtime of its own.
 #[derive(Debug)]
 struct Client {
     http: reqwest::Client,
@@ -138,7 +138,7 @@ impl fmt::Debug for Recorded {
     }
 }
 
-/// A `traceparent` of version 00, or what a later version has in common with it.
+/// Parses a `traceparent` of version 00, or the same fields of a later version.
 fn parse(traceparent: &HeaderValue) -> Option<SpanContext> {
     let mut parts = traceparent.to_str().ok()?.split('-');
     let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);

@@ -30,7 +30,7 @@ pub struct AdminToken {
 }
 
 impl AdminToken {
-    /// A token that no file or variable holds.
+    /// A token from a text instead of a file or variable.
     pub fn new(token: &str) -> Self {
         Self {
             admin_token_file: None,
@@ -63,7 +63,7 @@ pub struct ServiceToken {
 }
 
 impl ServiceToken {
-    /// Whether there is one.
+    /// Whether a token is configured.
     pub(crate) fn is_given(&self) -> bool {
         self.service_token_file.is_some() || std::env::var_os(SERVICE_VARIABLE).is_some()
     }
@@ -71,7 +71,7 @@ impl ServiceToken {
     /// The token, from its file or else from the environment variable.
     ///
     /// # Errors
-    /// As of the shopkeeper's token.
+    /// As of [`AdminToken::read`].
     pub(crate) fn read(&self) -> Result<Token, Error> {
         match &self.service_token_file {
             Some(path) => Token::from_file("the service token", path),
@@ -114,7 +114,7 @@ struct Shared {
 }
 
 impl Token {
-    /// A token that is never read again; `None` for a service without one.
+    /// A token that is never read again; `None` for a service without a token.
     pub(crate) fn fixed(value: Option<Arc<str>>) -> Self {
         Self(Arc::new(Shared {
             name: "the token",
@@ -126,7 +126,7 @@ impl Token {
     /// Reads a token file; warns if every user of the machine can read it.
     ///
     /// # Errors
-    /// If the file cannot be read, or its text is not a token that is long enough.
+    /// If the file cannot be read, or its text is not a valid token of at least [`limits::TOKEN_BYTES_MIN`] characters.
     pub(crate) fn from_file(name: &'static str, path: &Path) -> Result<Self, Error> {
         let value = read(name, path)?;
         warn_if_readable_by_others(path);
@@ -148,7 +148,7 @@ impl Token {
         self.0.value.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the file again. The old token stays in force if that fails, or if there is nothing to read again.
+    /// Reads the file again. The old token stays in force if that fails, or if the token is not from a regular file.
     pub(crate) fn reload(&self) {
         let Shared { name, file, value } = &*self.0;
         // A pipe is empty after the first reading.

@@ -40,10 +40,10 @@ pub enum Command {
     Import(Import),
     /// Write a store's books into a catalog file, or copy the store to another one
     ///
-    /// A catalog file can be written while a catalog runs. With --to the whole store is copied: the new store gets every entry unchanged (number, time, order, cost) and the
-    /// same books; then both stores are read and compared. The copy has an id of its own, so that clients reload
-    /// everything. Stop the catalogs first, or use `bookstored backup`. An unfinished copy is refused by every other command; run the same command
-    /// again to finish it.
+    /// A catalog file can be written while a catalog runs. With --to the whole store is copied: the new store gets every entry
+    /// unchanged (number, time, order, cost) and the same books; then both stores are read and compared. The copy has an id of
+    /// its own, so that clients reload everything. Stop the catalogs first, or use `bookstored backup`. An unfinished copy is
+    /// refused by every other command; run the same command again to finish it.
     Export(Export),
     /// Verify that a store follows from its ledger
     ///
@@ -76,7 +76,7 @@ pub struct Audit {
 }
 
 impl Command {
-    /// Whether it runs until it is stopped.
+    /// Whether it runs until a signal stops it.
     pub fn is_service(&self) -> bool {
         matches!(self, Self::Backup(backup) if backup.follows())
     }
@@ -84,7 +84,7 @@ impl Command {
     /// Runs the command to its end. Blocks.
     ///
     /// # Errors
-    /// Why it failed. A `clap::Error` means wrong usage.
+    /// The reason of the failure. A `clap::Error` means wrong usage.
     pub fn run(self) -> Result<ExitCode> {
         match self {
             Self::Import(import) => import.run(),

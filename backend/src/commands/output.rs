@@ -1,4 +1,4 @@
-//! Where a catalog file is written. A file appears complete or not at all.
+//! Output of commands: catalog files, which appear complete or not at all, and results on standard output.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -39,7 +39,7 @@ impl Target {
         }
     }
 
-    /// Runs `write` on a buffered output. A file gets its name once all of it is synced.
+    /// Runs `write` on a buffered output. A file gets its name after it is synced.
     pub(super) fn write(&self, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
         match self {
             Self::Standard => {
@@ -47,7 +47,7 @@ impl Target {
                 let written = buffered(&mut out, write).map(drop);
                 if out.is_closed { Ok(()) } else { written }
             }
-            // A pipe or a device is written to, not replaced by a file.
+            // Write to a pipe or a device instead of replacing it by a file.
             Self::File(path) if path.exists() && !path.is_file() => {
                 let file = File::options().write(true).open(path);
                 let file = file.with_context(|| format!("cannot open {}", path.display()))?;
@@ -61,7 +61,7 @@ impl Target {
                     fs::rename(&part, path).with_context(|| format!("cannot rename {}", part.display()))
                 });
                 if written.is_err() {
-                    // If this fails, the suffix tells that the file is incomplete.
+                    // If this fails, the suffix marks the file as incomplete.
                     let _ = fs::remove_file(&part);
                 }
                 written
@@ -83,7 +83,7 @@ fn buffered<W: Write>(out: W, write: impl FnOnce(&mut dyn Write) -> Result<()>) 
     Ok(buffer.into_inner().map_err(io::IntoInnerError::into_error)?)
 }
 
-/// Notes whether the reader has ended first, as in `bookstored export | head`.
+/// Records whether the reader closed the pipe, as in `bookstored export | head`.
 struct Piped<W> {
     out: W,
     is_closed: bool,
@@ -94,7 +94,7 @@ impl<W> Piped<W> {
         Self { out, is_closed: false }
     }
 
-    fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+    fn record<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
         self.is_closed |= matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
         result
     }
@@ -103,12 +103,12 @@ impl<W> Piped<W> {
 impl<W: Write> Write for Piped<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes);
-        self.note(written)
+        self.record(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         let flushed = self.out.flush();
-        self.note(flushed)
+        self.record(flushed)
     }
 }
 
@@ -117,14 +117,14 @@ pub(super) fn tell(line: &str) -> Result<()> {
     print(&format!("{line}\n"))
 }
 
-/// Prints text. A reader that has ended does not change what the command does.
+/// Prints text. A closed pipe is not an error.
 pub(super) fn print(text: &str) -> Result<()> {
     let mut out = Piped::new(io::stdout().lock());
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     if out.is_closed { Ok(()) } else { Ok(written?) }
 }
 
-/// With `--json`, prints why a command could not be run, after the fields `about` it. The error is reported as well.
+/// With `--json`, prints the verdict `incomplete` for an error, after the fields of `about`. Returns the result unchanged.
 pub(super) fn or_incomplete<T>(json: bool, mut about: Value, result: Result<T>) -> Result<T> {
     if let (true, Err(error)) = (json, &result) {
         about["verdict"] = "incomplete".into();

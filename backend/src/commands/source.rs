@@ -9,7 +9,7 @@ use super::progress::Progress;
 use crate::settings;
 use crate::store::{self, Inspection, StoreState};
 
-/// The copies of a shop at comma-separated addresses. A file may have the certificates that `https://` ones are trusted by.
+/// A shop at comma-separated addresses. `ca` is a file with the authorities to trust at `https://` addresses.
 pub(super) fn endpoint(url: &str, ca: Option<&Path>) -> Result<ServiceEndpoint> {
     let http = HttpClient::for_addresses(url, ca).map_err(|error| match error {
         SetupError::Certificates(_) => anyhow::Error::from(settings::Error(error.to_string())),
@@ -18,7 +18,7 @@ pub(super) fn endpoint(url: &str, ca: Option<&Path>) -> Result<ServiceEndpoint> 
     Ok(ServiceEndpoint::parse(http, url).map_err(|why| settings::Error(format!("--url: {why}")))?)
 }
 
-/// Reads a store whose catalog file was not edited by hand. A catalog may run meanwhile.
+/// Reads a store; an error if its catalog file was edited by hand. A catalog may run meanwhile.
 pub(super) fn inspect(url: &store::Url) -> Result<(Box<dyn store::Store>, StoreState)> {
     let progress = Progress::waiting(format!("opening {url}"));
     let Inspection {

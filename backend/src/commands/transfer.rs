@@ -1,6 +1,6 @@
 //! `bookstored export --to`: copies a store with its ledger into a new one, of any engine.
 //!
-//! The copy gets an id of its own, because the original may be used further and the two must not be confused.
+//! The copy gets an id of its own, because the original may continue and clients must not confuse the two.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ use super::progress::Progress;
 use super::source::inspect;
 use crate::store::{self, EditPolicy, Store, StoreState};
 
-/// Entries copied as one durable batch.
+/// The number of entries copied as one durable batch.
 const BATCH_ENTRIES: usize = 20_000;
 
 /// Copies the store `from`, which is only read, to `to`: a new store, or the unfinished copy of an earlier call.
@@ -26,7 +26,7 @@ pub(super) fn transfer(from: &store::Url, to: &store::Url, json: bool) -> Result
 
 fn run(from: &store::Url, to: &store::Url, json: bool) -> Result<ExitCode> {
     ensure!(from != to, "{from} cannot be copied into itself");
-    // Until both stores are compared, no catalog can add to the one that is left.
+    // Keep catalogs out of the source until both stores are compared.
     let _lock = store::lock(from)?;
     let (source, loaded) = inspect(from)?;
     ensure!(loaded.head > Seq::ZERO, "{from} has no entries to copy");
@@ -45,7 +45,7 @@ fn run(from: &store::Url, to: &store::Url, json: bool) -> Result<ExitCode> {
     verify(from, to, &books, json)
 }
 
-/// Copies the ledger, of which the target already has the entries up to `resume_after`, then the books. Returns the books.
+/// Copies the ledger, then the books; returns the books. The target already has the entries up to `resume_after`.
 fn copy(source: &dyn Store, loaded: StoreState, target: &dyn Store, resume_after: Seq) -> Result<Vec<Book>> {
     let head = loaded.head;
     ensure!(

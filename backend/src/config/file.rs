@@ -1,5 +1,5 @@
-//! The configuration file: TOML, `key = value`. Keys before the first table are for every service that has the setting;
-//! those in a table named as a service (`[catalog]`) are for that one and come first.
+//! The configuration file: TOML, `key = value`. Keys before the first table apply to every service that has the setting; keys
+//! in a service's table (`[catalog]`) apply to that service and take precedence.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ use super::{Error, key, nearest, roles, settings};
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
-    /// By the name of a service, or "" for all, and by key.
+    /// Values by service (`""` for all services) and key.
     values: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
 #[derive(Debug)]
 pub(super) struct Value {
     pub(super) line: usize,
-    /// Several of a list.
+    /// One text, or the elements of a list.
     texts: Vec<String>,
 }
 
@@ -48,7 +48,7 @@ impl File {
         }
     }
 
-    /// Adds the values of a document. An error has the offset of its place in the text.
+    /// Adds the values of a document. An error has its byte offset in the text.
     fn add(&mut self, document: DeTable<'_>, whole: &Command, text: &str) -> Result<(), (usize, String)> {
         let of_any: Vec<&str> = whole
             .get_subcommands()
@@ -116,7 +116,7 @@ impl File {
         &self.path
     }
 
-    /// What the file says about a setting of a command.
+    /// The file's value of a setting; `None` if it has none, or an environment variable replaces it.
     pub(super) fn value(&self, role: &str, setting: &Arg) -> Option<&Value> {
         self.find(role, key(setting)).filter(|_| !is_replaced(key(setting)))
     }
@@ -157,7 +157,7 @@ impl File {
         }
     }
 
-    /// The error of clap about a value of the file, with its file, line and key.
+    /// clap's error about a value of the file, with file, line and key.
     pub(super) fn explain(&self, error: &clap::Error, role: &str) -> Error {
         let text = error.to_string();
         let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
@@ -194,7 +194,7 @@ fn scalar(value: DeValue<'_>) -> Option<String> {
     }
 }
 
-/// The number of the line with the byte at that offset.
+/// The number of the line at a byte offset.
 fn line(text: &str, at: usize) -> usize {
     let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
     memchr::memchr_iter(b'\n', before).count() + 1

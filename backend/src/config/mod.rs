@@ -1,4 +1,4 @@
-//! Where settings come from: a flag, else its environment variable, else the configuration file, else a default.
+//! The sources of settings: a flag, else its environment variable, else the configuration file, else a default.
 //!
 //! The definition of the command line is the only list of settings. A setting is an argument that has an environment
 //! variable; its key in the file is the flag's long name. A value of the file becomes the argument's default, so that clap
@@ -21,7 +21,7 @@ use self::file::File;
 pub use self::variables::unknown_variables;
 use crate::cli::Cli;
 
-/// Why there is no configuration.
+/// Why no configuration was loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A flag or a variable is wrong; or help was asked for.
@@ -32,7 +32,7 @@ pub enum Error {
     File(String),
 }
 
-/// A command with its settings, and where they come from.
+/// A command with its settings and their sources.
 #[derive(Debug)]
 pub struct Configuration {
     /// The command.
@@ -62,7 +62,7 @@ impl Configuration {
         Self::with_file(&arguments, command, matches, file)
     }
 
-    /// Takes the values of a file as defaults; `matches` are those without it.
+    /// Parses the command line again with the file's values as defaults; `matches` are the matches without the file.
     fn with_file(
         arguments: &[OsString],
         mut command: Command,
@@ -72,7 +72,7 @@ impl Configuration {
         if let Some(file) = &file {
             command = file.add_defaults(Cli::command());
             let parsed = command.try_get_matches_from_mut(arguments);
-            // Without the file the command line was right.
+            // The command line was valid without the file, so the file is wrong.
             matches = parsed.map_err(|error| file.explain(&error, role(&matches)))?;
         }
         Ok(Self {
@@ -100,7 +100,7 @@ fn role(matches: &ArgMatches) -> &str {
 
 /// The settings of a command, and those of all commands.
 fn settings<'a>(whole: &'a Command, command: &'a Command) -> impl Iterator<Item = &'a Arg> {
-    // Once a command line was parsed, its commands have those of all commands too.
+    // clap copies global arguments into the subcommand when it parses a command line.
     let own = command.get_arguments().filter(|argument| !argument.is_global_set());
     let settings = own.chain(whole.get_arguments());
     settings.filter(|argument| argument.get_env().is_some() && argument.get_id() != "config")

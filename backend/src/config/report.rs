@@ -1,5 +1,5 @@
-//! What `bookstored config` prints: every setting of a service with its value and where that comes from, in the form of a
-//! configuration file. Secrets are left out.
+//! The output of `bookstored config`: every setting of a service with its value and source, in the form of a configuration
+//! file, without secrets.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -60,7 +60,7 @@ impl Configuration {
         }
     }
 
-    /// As it would stand in a file.
+    /// The value as TOML; `None` if the setting has no value.
     fn value(&self, setting: &Arg) -> Option<String> {
         let raw = self.role_matches()?.get_raw(setting.get_id().as_str())?;
         let values: Vec<String> = raw.map(|value| quoted(setting, value)).collect();

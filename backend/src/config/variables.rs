@@ -1,4 +1,4 @@
-//! The environment variables: those of the settings, those that hold a secret itself, and those of other programs.
+//! The environment variables: of settings, of secrets, and of other programs.
 
 use std::ffi::OsString;
 
@@ -7,13 +7,14 @@ use clap::{Arg, CommandFactory};
 use super::{nearest, settings};
 use crate::cli::Cli;
 
-/// What all of them begin with.
+/// The prefix of all variables.
 const PREFIX: &str = "BOOKSTORE_";
 
-/// A variable with a secret, which no flag and no file holds.
+/// A variable that holds a secret itself.
 pub(super) struct Secret {
     pub(super) variable: &'static str,
-    /// The setting that names a file with the secret. A flag comes before the variable, the configuration file after it.
+    /// The setting that names a file with the secret. The flag takes precedence over the variable, and the variable over the
+    /// configuration file.
     pub(super) key: &'static str,
 }
 
@@ -49,18 +50,18 @@ const OF_OTHER_PROGRAMS: [&str; 17] = [
     "BOOKSTORE_URL",
 ];
 
-/// Whether a variable holds the secret that the file with that key would.
+/// Whether a variable replaces the setting with this key.
 pub(super) fn is_replaced(key: &str) -> bool {
     let secret = SECRETS.iter().find(|secret| secret.key == key);
     secret.is_some_and(|secret| std::env::var_os(secret.variable).is_some())
 }
 
-/// A sentence without a full stop for each variable of the environment that is misspelt or of no use.
+/// A sentence without a full stop for each `BOOKSTORE_` variable of the environment that has no effect.
 pub fn unknown_variables() -> Vec<String> {
     unknown(std::env::vars_os().map(|(name, _)| name))
 }
 
-/// What is wrong with those variables that begin as the bookstore's do.
+/// A sentence for each variable among `set` that has the prefix and is unknown.
 pub(super) fn unknown(set: impl Iterator<Item = OsString>) -> Vec<String> {
     let set = set.filter_map(|name| name.into_string().ok());
     let mut unknown: Vec<String> = set.filter(|name| name.starts_with(PREFIX)).collect();

@@ -11,7 +11,7 @@ use super::request_head::RequestHead;
 use super::response::WarpResponse;
 use crate::logging::ACCESS;
 
-/// What is known of a request when it arrives, kept until its response is known.
+/// The fields of a request that its line needs, kept until the response is complete.
 #[derive(Debug)]
 pub(super) struct AccessLog {
     method: Method,
@@ -20,7 +20,7 @@ pub(super) struct AccessLog {
 }
 
 impl AccessLog {
-    /// `None` if no access log is written.
+    /// `None` if the access log is off.
     pub(super) fn begin(head: &RequestHead, rules: &AccessRules) -> Option<Box<Self>> {
         tracing::enabled!(target: ACCESS, tracing::Level::INFO).then(|| {
             Box::new(Self {
@@ -31,8 +31,8 @@ impl AccessLog {
         })
     }
 
-    /// Writes the line. A stream has no number of bytes, and its duration is that until it begins. Neither the path nor the
-    /// query is written: they contain order ids and what people search for.
+    /// Writes the line. The line of an event stream has no `bytes`, and its duration ends when the stream begins. Path and
+    /// query are omitted: they contain order ids and search texts.
     pub(super) fn write(&self, route: &str, response: &WarpResponse, duration: Duration) {
         tracing::info!(
             target: ACCESS,

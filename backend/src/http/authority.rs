@@ -1,4 +1,4 @@
-//! Hosts and origins, as requests name them and as settings allow them.
+//! Hosts and origins in requests, and the settings that allow them.
 
 use std::net::Ipv6Addr;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ pub(super) struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// `None` if it is not valid, or the host is empty.
+    /// `None` if the text is invalid or the host is empty.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let host_bytes = match text.strip_prefix('[') {
             Some(rest) => {
@@ -72,7 +72,7 @@ pub(super) struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// `None` if it is not valid, or opaque (`null`).
+    /// `None` if the text is invalid or the origin is opaque (`null`).
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (scheme, authority) = text.split_once("://")?;
         let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -85,8 +85,7 @@ impl<'a> Origin<'a> {
         })
     }
 
-    /// Whether it is the origin of the service at that authority. The authority's own scheme is not known: a proxy may
-    /// speak TLS.
+    /// Whether this is the origin of the service at `authority`, whose scheme is unknown: a proxy may speak TLS.
     pub(super) fn is_at(&self, authority: Authority<'_>) -> bool {
         self.authority.host.eq_ignore_ascii_case(authority.host)
             && self.port_of(self.authority) == self.port_of(authority)
@@ -118,9 +117,9 @@ impl AllowedHost {
 impl FromStr for AllowedHost {
     type Err = String;
 
-    /// Ports are ignored when hosts are compared, so one that is given is dropped.
+    /// Drops a port, because hosts are compared without ports.
     fn from_str(text: &str) -> Result<Self, String> {
-        // A pattern would be taken for a name that no request has.
+        // Refuse patterns: `*.example` would be compared as a name, and match no request.
         match Authority::parse(text.trim()).filter(|authority| !authority.host.contains('*')) {
             Some(authority) => Ok(Self(authority.host.into())),
             None => Err("expected a host like shop.example or [::1]".to_owned()),

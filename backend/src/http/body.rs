@@ -9,8 +9,8 @@ use futures::{Stream, StreamExt};
 
 use super::ApiError;
 
-/// Reads a body of at most `limit_bytes`; `length` is its declared length. Up to [`limits::DISCARD_BYTES_MAX`] of a larger
-/// one are discarded, so that a client that sends everything before it reads can read its 413.
+/// Reads a body of at most `limit_bytes`; `length` is its declared length. Of a larger body up to
+/// [`limits::DISCARD_BYTES_MAX`] are discarded, so that a client that sends everything before it reads gets its 413.
 pub(super) async fn read<S, B, E>(length: Option<u64>, limit_bytes: usize, chunks: S) -> Result<Bytes, ApiError>
 where
     S: Stream<Item = Result<B, E>>,
@@ -33,7 +33,7 @@ where
     B: Buf,
 {
     let mut chunks = pin!(chunks);
-    // Most bodies arrive in one chunk, which need not be copied.
+    // Most bodies arrive in one chunk, which is not copied.
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     let mut received_bytes = 0_usize;
     // Polling for the end of a body whose length is known would cost another poll of the connection.

@@ -1,4 +1,4 @@
-//! The address of a request's client: the connection's, or what trusted proxies forward.
+//! The address of a request's client: the connection's, or the address that trusted proxies forward.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -9,14 +9,14 @@ use super::authority::Authority;
 use super::headers;
 use super::request_fields::RequestFields;
 
-/// The proxies whose `X-Forwarded-For` and `Forwarded` fields count.
+/// The proxies whose `X-Forwarded-For` and `Forwarded` fields are trusted.
 #[derive(Debug, Clone, Default)]
 pub(super) struct TrustedProxies(pub(super) Vec<IpNet>);
 
 impl TrustedProxies {
-    /// The last address on the way from the client that no trusted proxy has. Each proxy appends the address it was
-    /// reached from, so everything to the left of an untrusted address may be invented. Where both fields are present
-    /// `X-Forwarded-For` counts: most proxies write only that one and pass the other one on as the client sent it.
+    /// The rightmost address that is not a trusted proxy's. Each proxy appends the address that connected to it, so everything
+    /// to the left of an untrusted address may be forged. `X-Forwarded-For` takes precedence over `Forwarded`, because most
+    /// proxies write only the former and pass the latter on as the client sent it.
     pub(super) fn client_address(&self, peer: IpAddr, fields: &RequestFields) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.contains(peer) {
@@ -28,7 +28,7 @@ impl TrustedProxies {
         }
     }
 
-    /// `hops` come last first. An unreadable one ends the search: what is before it is not known to be true.
+    /// `hops` are in reverse order, the last one first. An unreadable hop ends the search, because hops before it may be forged.
     fn first_untrusted<'a>(
         &self,
         peer: IpAddr,
@@ -51,7 +51,7 @@ impl TrustedProxies {
     }
 }
 
-/// The elements of a list that may be spread over several lines, the last one first.
+/// The elements of a list field, which may have several lines, in reverse order.
 fn lists<'a>(fields: &'a RequestFields, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let lines = fields.values(name).rev();
     lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',').map(str::trim))

@@ -153,8 +153,8 @@ impl Transport {
             .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Writes the response that hyper did not. Then reads and discards what the client still sends, because closing a connection
-    /// with unread bytes resets it, and the client may lose the response.
+    /// Writes the response that hyper did not. Then reads and discards what the client still sends, because closing a
+    /// connection with unread bytes resets it, and the client may lose the response.
     async fn close(mut self, error: &hyper::Error, received: &Bytes) -> io::Result<()> {
         // If a response was written in part, the client would take this one for its rest.
         if self.blocked_until.is_none()

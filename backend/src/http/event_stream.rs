@@ -29,7 +29,7 @@ impl Frame {
         Self(frame.into())
     }
 
-    /// A comment, which readers skip; it shows that the connection is alive.
+    /// A comment, which readers skip: it keeps the connection alive.
     pub(crate) fn heartbeat() -> Self {
         Self(Bytes::from_static(b":\n\n"))
     }
@@ -43,7 +43,7 @@ pub(crate) fn write_event(frame: &mut Vec<u8>, name: &str, id: Option<Position>,
     });
 }
 
-/// The same, with the data written by `write_data`.
+/// Appends one event like [`write_event`], with the data from `write_data`.
 pub(crate) fn write_event_with(
     frame: &mut Vec<u8>,
     name: &str,
@@ -75,7 +75,7 @@ impl fmt::Debug for FrameStream {
 }
 
 impl FrameStream {
-    /// Ends with its source or when the service stops.
+    /// The stream ends with its source, or when the service stops.
     pub(crate) fn new(source: impl Stream<Item = Frame> + Send + 'static, stopping: CancellationToken) -> Self {
         let mut source = Box::pin(source);
         let first = Instant::now() + limits::HEARTBEAT_INTERVAL;

@@ -7,8 +7,8 @@ use common::metrics::{BatchMetrics, Counter, Histogram, Snapshot};
 /// The labels of a sample.
 type Labels<'a> = &'a [(&'a str, &'a str)];
 
-/// What one service exports. Its own families carry the label `service`, so that those of several services on one
-/// dashboard can be distinguished.
+/// The metrics that one service exports. The families `bookstore_…` have the label `service`, which distinguishes services on
+/// one dashboard.
 #[derive(Debug)]
 pub(crate) struct Exposition {
     text: String,
@@ -47,7 +47,7 @@ impl Exposition {
         Family { text, name, service }
     }
 
-    /// The families of the queues of a service whose items are taken in batches, each under its name.
+    /// The families of queues whose items are taken in batches: the name, metrics and depth of each queue.
     pub(crate) fn batches(&mut self, queues: &[(&str, &BatchMetrics, usize)]) {
         let name_and = |name| [("queue", name)];
         let mut family = self.gauge("bookstore_batch_queue_depth", "What waits for the next batch");
@@ -96,14 +96,14 @@ impl Family<'_> {
         self.sample(&[], value);
     }
 
-    /// A sample without further labels; none if there is no value.
+    /// A sample without further labels; no sample for `None`.
     pub(crate) fn value_if(&mut self, value: Option<impl Display>) {
         if let Some(value) = value {
             self.value(value);
         }
     }
 
-    /// A sample for each counter, under its name as `label`.
+    /// A sample for each counter, with its name as the value of `label`.
     pub(crate) fn counters<'a>(&mut self, label: &str, counters: impl IntoIterator<Item = (&'a str, &'a Counter)>) {
         for (name, counter) in counters {
             self.sample(&[(label, name)], counter.get());
@@ -147,7 +147,7 @@ impl Family<'_> {
     }
 }
 
-/// Nanoseconds in seconds, without the rounding of a floating-point number and without zeros at the end.
+/// Nanoseconds as exact decimal seconds, without trailing zeros.
 pub(crate) fn seconds(ns: u64) -> String {
     let text = format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -11,12 +11,12 @@ use http::{HeaderMap, HeaderValue};
 
 use super::headers;
 
-/// What a template has where each response has a value of its own.
+/// The placeholder in a template for a value that differs between responses.
 static OWN: HeaderValue = HeaderValue::from_static("");
 static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 static NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// The fields of one response. Those behind a reference are the same for all responses of a kind.
+/// The fields of one response. Values behind a reference are equal for all responses of a kind.
 pub(super) struct Fields {
     pub(super) request_id: HeaderValue,
     pub(super) server_timing: Option<HeaderValue>,
@@ -26,20 +26,20 @@ pub(super) struct Fields {
     pub(super) cache_status: Option<&'static HeaderValue>,
 }
 
-/// What the map of a response is cloned from. It keeps the positions of the last response: most responses between two
-/// changes of the shop have the same.
+/// The map that is cloned for each response of a kind. It keeps the positions of the last response, which most responses
+/// between two changes of the shop share.
 struct Template {
     has_server_timing: bool,
     seq: Option<Position>,
     etag: Option<Position>,
     media_type: Option<&'static HeaderValue>,
     cache_status: Option<&'static HeaderValue>,
-    /// The values that each response has of its own come first, in the order in which [`Fields::into_map`] replaces them.
+    /// Placeholders come first, in the order in which [`Fields::into_map`] replaces them.
     map: HeaderMap,
 }
 
 thread_local! {
-    /// One for each kind that the thread has answered with; the program has less than sixty.
+    /// One template for each kind of response that the thread has sent; the program has fewer than sixty kinds.
     static TEMPLATES: RefCell<Vec<Template>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -83,7 +83,7 @@ impl Template {
         if let Some(cache_status) = fields.cache_status {
             map.insert(&headers::CACHE_STATUS, cache_status.clone());
         }
-        // A browser must not take what it asked for as a script or a page for one.
+        // Stop browsers from guessing that a body is a script or a page.
         map.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF.clone());
         Self {
             has_server_timing: fields.server_timing.is_some(),
@@ -103,7 +103,7 @@ impl Template {
             && is_same(self.cache_status, fields.cache_status)
     }
 
-    /// The map with these positions.
+    /// A clone of the map with these positions.
     fn map_at(&mut self, seq: Option<Position>, etag: Option<Position>) -> HeaderMap {
         if self.seq != seq {
             self.seq = seq;
@@ -135,7 +135,7 @@ mod tests {
     static JSON: HeaderValue = HeaderValue::from_static("application/json");
     static HIT: HeaderValue = HeaderValue::from_static("bookstore; hit");
 
-    /// Every response of a kind but the first is made of a clone.
+    /// Every response of a kind except the first is a clone.
     #[test]
     fn each_response_of_a_kind_has_its_own_values() {
         let number = |number: u64| HeaderValue::from(number);
@@ -152,7 +152,7 @@ mod tests {
                     let map = Fields {
                         request_id: number(n),
                         server_timing: has_timing.then(|| number(10 + n)),
-                        // Two after each other have the same.
+                        // Two consecutive responses share a position.
                         seq: has_seq.then(|| position(20 + n / 2)),
                         etag: has_etag.then(|| position(30 + n / 2)),
                         media_type,

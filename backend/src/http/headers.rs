@@ -1,4 +1,4 @@
-//! The bookstore's own header fields as parsed names, because every purchase looks some of them up; and short values.
+//! Parsed names of header fields, because every purchase looks some up, and their short values.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub(super) static ACCEL_BUFFERING: HeaderName = HeaderName::from_static(headers:
 pub(super) static CACHE_STATUS: HeaderName = HeaderName::from_static(headers::CACHE_STATUS);
 pub(super) static DEADLINE: HeaderName = HeaderName::from_static(headers::DEADLINE);
 pub(super) static DEPRECATION: HeaderName = HeaderName::from_static(headers::DEPRECATION);
-/// Whether a browser sends a request for a page of another site (Fetch Metadata).
+/// The relation of a browser's page to the requested site (Fetch Metadata).
 pub(super) static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) static HOPS: HeaderName = HeaderName::from_static(headers::HOPS);
@@ -17,7 +17,7 @@ pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers:
 pub(super) static IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_REPLAYED);
 pub(super) static LAST_EVENT_ID: HeaderName = HeaderName::from_static(headers::LAST_EVENT_ID);
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
-/// How long parts of a request took (W3C Server Timing).
+/// The durations of parts of a request (W3C Server Timing).
 pub(super) static SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub(super) static SERVICE_TOKEN: HeaderName = HeaderName::from_static(headers::SERVICE_TOKEN);
 pub(super) static SEQ: HeaderName = HeaderName::from_static(headers::SEQ);
@@ -26,12 +26,12 @@ pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static(headers::TRA
 /// The longest value that [`value`] makes, in bytes.
 const VALUE_BYTES_MAX: usize = 64;
 
-/// A position between two quotes.
+/// A position in quotes, as an entity tag.
 pub(super) fn entity_tag(position: Position) -> Option<HeaderValue> {
     quoted(position, "\"")
 }
 
-/// A position.
+/// A position as the value of `Bookstore-Seq`.
 pub(super) fn seq(position: Position) -> Option<HeaderValue> {
     quoted(position, "")
 }
@@ -45,7 +45,7 @@ fn quoted(position: Position, quote: &str) -> Option<HeaderValue> {
     }
 }
 
-/// How long a part of a request took, in milliseconds with three decimals.
+/// The duration of a part of a request as the value of `Server-Timing`: in milliseconds with three decimals.
 pub(super) fn timing(part: &str, took: Duration) -> Option<HeaderValue> {
     const ZEROS: &str = "000";
     let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -55,8 +55,8 @@ pub(super) fn timing(part: &str, took: Duration) -> Option<HeaderValue> {
     value([part, ";dur=", whole, ".", zeros, rest])
 }
 
-/// A short value made of parts, without a string in between: every response has one. `None` if it is too long or not valid
-/// in a header field.
+/// A short value joined from parts without an intermediate string, because every response has one. `None` if it is too long or
+/// invalid in a header field.
 pub(super) fn value<const N: usize>(parts: [&str; N]) -> Option<HeaderValue> {
     let (mut bytes, mut length) = ([0; VALUE_BYTES_MAX], 0);
     for part in parts {

@@ -17,18 +17,18 @@ use super::{ApiResult, Exposition, Request, Response, Route};
 /// The program's version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A service, as far as its routes need it.
+/// What the common routes need from a service.
 pub(crate) trait HttpService: Send + Sync + 'static {
     /// Which service it is.
     fn kind(&self) -> ServiceKind;
 
-    /// The newest ledger entry that it knows. Every response that names no entry of its own carries it.
+    /// The newest position that the service knows. It is in every response without a position of its own.
     fn newest_seq(&self) -> Option<Position>;
 
-    /// What it knows of its store, without a request to another service.
+    /// What the service knows of its store, without a request to another service.
     fn known_store(&self) -> KnownStore;
 
-    /// Writes its own metrics; it must not wait for anything.
+    /// Writes the service's own metrics. Must not block.
     fn write_metrics(&self, out: &mut Exposition);
 
     /// Probes its dependencies.
@@ -41,7 +41,7 @@ pub(crate) struct KnownStore {
     pub(crate) id: Option<StoreId>,
     /// The newest entry that the service knows of this store's ledger.
     pub(crate) head: Option<Position>,
-    /// A catalog's.
+    /// `None` unless the service is a catalog.
     pub(crate) health: Option<StoreHealth>,
 }
 
@@ -76,7 +76,7 @@ impl MissingDependency {
         }
     }
 
-    /// Something that the service has itself.
+    /// A part of the service itself.
     pub(crate) fn own(what: &'static str, why: impl Into<String>) -> Self {
         Self {
             what,
@@ -94,12 +94,12 @@ impl MissingDependency {
     }
 }
 
-/// What a service says of itself.
+/// The health of a service, and its OpenAPI document.
 pub(crate) struct Health {
     service: Arc<dyn HttpService>,
     started: Instant,
     metrics: Arc<HttpMetrics>,
-    /// The calls from within the process.
+    /// Metrics of the calls from within the process.
     local: Arc<RouteMetrics>,
     document: Bytes,
     stop_begun: CancellationToken,
@@ -219,7 +219,7 @@ impl Health {
         }
     }
 
-    /// The answer to `GET /livez`, for a caller that the service knows as another service or does not.
+    /// The answer to `GET /livez`. `is_from_service` tells whether the caller sent the service token.
     pub(crate) fn liveness(&self, is_from_service: bool) -> Liveness {
         let KnownStore { id, head, health } = self.service.known_store();
         Liveness {

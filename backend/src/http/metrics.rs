@@ -1,4 +1,4 @@
-//! What a service measures of its requests and connections, and the document that it exports.
+//! Metrics of a service's requests and connections, and the document that it exports.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -12,21 +12,21 @@ use super::{HttpService, process};
 /// The commit that the program was built from.
 pub(crate) const COMMIT: &str = env!("BOOKSTORE_COMMIT");
 
-/// The statuses that are counted separately, the most frequent one first.
+/// The statuses that are counted separately, the most frequent first.
 const STATUSES: [u16; 22] = [
     200, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 422, 429, 500, 501, 503, 504, 505, 507, 508,
 ];
-/// The label of any other one.
+/// The label of all other statuses.
 const OTHER_STATUS: &str = "other";
 
-/// The requests of one route.
+/// The metrics of one route.
 #[derive(Debug)]
 pub(super) struct RouteMetrics {
     route: String,
-    /// Whether they count as activity: those of monitors do not.
+    /// Whether its requests come from clients or other services, not from monitors.
     is_activity: bool,
     ok: Histogram,
-    /// For each other status, once it has occurred; the last is for those that have no place of their own.
+    /// A histogram for each other status that has occurred; the last is for statuses that are not in [`STATUSES`].
     others: [OnceLock<Box<Histogram>>; STATUSES.len()],
 }
 
@@ -44,12 +44,11 @@ impl RouteMetrics {
         &self.route
     }
 
-    /// Whether its requests are those of clients or other services, not of monitors.
     pub(super) fn is_activity(&self) -> bool {
         self.is_activity
     }
 
-    /// Counts a response; `latency` is from the request's header fields to the response's.
+    /// Counts a response. `latency` is the time from the request's head to the response's.
     pub(super) fn record(&self, status: u16, latency: Duration) {
         if status == STATUSES[0] {
             return self.ok.record_duration(latency);
@@ -73,21 +72,21 @@ impl RouteMetrics {
     }
 }
 
-/// The connections of one server.
+/// The metrics of one server's connections.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionMetrics {
     pub(super) open: AtomicUsize,
     pub(super) max: AtomicUsize,
-    /// Whether one waits until another ends.
+    /// 1 while a connection waits until another one ends.
     pub(super) waiting: AtomicUsize,
     pub(super) accepted: Counter,
-    /// Idle ones that were closed because another one waited.
+    /// Idle connections that were closed because another one waited.
     pub(super) closed_idle: Counter,
-    /// Attempts to accept one that the system refused.
+    /// Failed calls of `accept`.
     pub(super) not_accepted: Counter,
 }
 
-/// What one service measures of its requests and connections.
+/// The metrics of one service.
 #[derive(Debug, Default)]
 pub(super) struct HttpMetrics {
     routes: Mutex<Vec<Arc<RouteMetrics>>>,

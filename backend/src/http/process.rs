@@ -1,4 +1,4 @@
-//! Metrics of the process, under the names that Prometheus' client libraries give them. From `/proc`, so on Linux only.
+//! Metrics of the process, with the names that Prometheus' client libraries use. Read from `/proc`, so on Linux only.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::exposition::Exposition;
 
-/// Writes what the system says about the process; what it does not say is left out.
+/// Writes the metrics that the system provides.
 pub(super) fn write_metrics(out: &mut Exposition) {
     let stat = Stat::read();
     let ticks_per_second = rustix::param::clock_ticks_per_second();
@@ -29,7 +29,7 @@ pub(super) fn write_metrics(out: &mut Exposition) {
         .value_if(memory);
     out.gauge("process_threads", "Threads")
         .value_if(stat.map(|stat| stat.threads));
-    // The folder itself is open while it is read.
+    // One of them is the folder that is being read.
     let open = fs::read_dir("/proc/self/fd")
         .ok()
         .map(|descriptors| descriptors.count().saturating_sub(1));
@@ -43,7 +43,7 @@ pub(super) fn write_metrics(out: &mut Exposition) {
 struct Stat {
     cpu_ticks: u64,
     threads: u64,
-    /// Since the system was started.
+    /// The start of the process, since the system was started.
     start_ticks: u64,
     virtual_bytes: u64,
     resident_pages: u64,
@@ -58,7 +58,7 @@ impl Stat {
         // The name of the program, which is the second field, may contain blanks and brackets.
         let (_, rest) = stat.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_whitespace().collect();
-        // The first of them is field 3.
+        // `fields` begins with field 3.
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         Some(Self {
             cpu_ticks: field(14)? + field(15)?,

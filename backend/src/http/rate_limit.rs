@@ -1,7 +1,7 @@
 //! The rate limit of each client address.
 //!
-//! The generic cell rate algorithm (ITU-T I.371). Each client is stored as the time at which its quota is full again, so a client
-//! without a request for a second needs no memory.
+//! The generic cell rate algorithm (ITU-T I.371). Each client is stored as the time at which its quota is full again, so a
+//! client without a request for a second needs no memory.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

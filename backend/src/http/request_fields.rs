@@ -2,11 +2,11 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The fields of a request, which knows of most names that they are missing: to ask the map, a name must be hashed.
+/// The fields of a request, with a 64-bit filter of their names: it answers most lookups of missing fields without hashing.
 #[derive(Debug)]
 pub(super) struct RequestFields {
     map: HeaderMap,
-    /// The [`bit`]s of all names.
+    /// The union of the names' [`bit`]s.
     bits: u64,
 }
 
@@ -16,7 +16,7 @@ impl RequestFields {
         Self { map, bits }
     }
 
-    /// The lines of a field.
+    /// All lines of a field.
     pub(super) fn values<'a>(
         &'a self,
         name: &HeaderName,
@@ -38,7 +38,7 @@ pub(super) fn text(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
 }
 
-/// A bit that few other names have.
+/// The bit of a name in the filter, from its length and first byte.
 fn bit(name: &HeaderName) -> u64 {
     let name = name.as_str().as_bytes();
     let first = name.first().copied().unwrap_or_default();

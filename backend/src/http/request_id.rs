@@ -7,10 +7,10 @@ use http::HeaderValue;
 
 use super::headers;
 
-/// The longest id that is taken from a client, in bytes.
+/// The longest id that is accepted from a client, in bytes.
 const BYTES_MAX: usize = 128;
 
-/// Tells the processes apart; a counter tells the requests of one process apart.
+/// The part of an id that differs between processes; a counter distinguishes the requests of one process.
 static PREFIX: LazyLock<String> = LazyLock::new(|| format!("{:08x}-", rand::random::<u32>()));
 static NEXT: AtomicU64 = AtomicU64::new(1);
 

@@ -1,9 +1,9 @@
 //! The timer that a connection gives to hyper for the time limit of a request's head.
 //!
-//! hyper creates a sleep for every request and drops it when the head has arrived. Registering each with the runtime's
-//! timer wheel, under a lock that all threads share, costs more than reading the head. So a connection has one shared
-//! sleep: when it fires, a later request has usually moved the deadline, and it is reset then; once per time limit instead
-//! of twice per request. The server sees in it how long a connection has been idle.
+//! hyper creates a sleep for every request and drops it when the head has arrived. Registering each with the runtime's timer
+//! wheel, under a lock that all threads share, costs more than reading the head. So a connection has one shared sleep. When it
+//! fires, a later request has usually moved the deadline, and the sleep is reset: once per time limit instead of twice per
+//! request. The server derives a connection's idle time from the deadline.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,22 +20,22 @@ pub(super) struct ConnectionTimer(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Of the head or the handshake that is waited for; `None` while a request is in hand.
+    /// The deadline of the next head or the handshake; `None` while a request is open.
     deadline: Option<tokio::time::Instant>,
-    /// Whether a head has arrived.
+    /// Whether a head has arrived on the connection.
     has_head: bool,
     sleep: Option<Pin<Box<tokio::time::Sleep>>>,
-    /// What the sleep wakes when it fires.
+    /// The task that the sleep wakes.
     woken: Option<Waker>,
 }
 
 impl ConnectionTimer {
-    /// The deadline of the head that is waited for; `None` while a request is in hand.
+    /// The deadline of the next head or the handshake; `None` while a request is open.
     pub(super) fn deadline(&self) -> Option<tokio::time::Instant> {
         self.state().deadline
     }
 
-    /// Begins the wait for a TLS handshake, as long as that for a head, and returns its end.
+    /// Begins the wait for a TLS handshake, with the time limit of a head, and returns the deadline.
     pub(super) fn begin_handshake(&self) -> tokio::time::Instant {
         let deadline = tokio::time::Instant::now() + limits::HEADER_TIMEOUT;
         self.state().deadline = Some(deadline);
@@ -47,7 +47,7 @@ impl ConnectionTimer {
         !self.state().has_head
     }
 
-    /// Ends the wait for a head. Only the connection's own task may call this: it must poll the connection afterwards.
+    /// Ends the wait for a head. Only the connection's task may call this, and must poll the connection afterwards.
     pub(super) fn end_wait(&self) {
         let deadline = &mut self.state().deadline;
         *deadline = deadline.map(|_| tokio::time::Instant::now());
@@ -73,8 +73,8 @@ impl Timer for ConnectionTimer {
     }
 }
 
-/// Ends at the deadline, whatever the shared sleep was last set to. hyper has one of them at a time, as long as it waits for
-/// a head.
+/// Completes at the connection's deadline, whatever the shared sleep is set to. hyper holds one at a time, while it waits for a
+/// head.
 #[derive(Debug)]
 struct HeadSleep(ConnectionTimer);
 
@@ -95,7 +95,7 @@ impl Future for HeadSleep {
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         } else if !sleep.is_elapsed() && woken.as_ref().is_some_and(|woken| woken.will_wake(context.waker())) {
-            // The runtime's timer need not be asked for each request.
+            // The shared sleep is registered already and fires no later.
             return Poll::Pending;
         }
         *woken = Some(context.waker().clone());

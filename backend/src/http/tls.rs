@@ -1,4 +1,4 @@
-//! TLS of a process's services: a certificate with its key, which may be replaced while they run.
+//! TLS of a process's services: a certificate with its key, which may be replaced while the services run.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::settings::Error;
 use crate::token::warn_if_readable_by_others;
 
-/// A certificate and its key, read from two files in PEM form. Clones share what is in force.
+/// A certificate and its key, read from two PEM files. Clones share the configuration in force.
 #[derive(Debug, Clone)]
 pub(crate) struct Tls(Arc<Shared>);
 
@@ -23,11 +23,11 @@ struct Shared {
     certificate: PathBuf,
     key: PathBuf,
     current: RwLock<Arc<ServerConfig>>,
-    /// The files as they were when they were read last.
+    /// The versions of both files when they were last read.
     read: Mutex<[Version; 2]>,
 }
 
-/// Distinguishes a file from one that replaced or changed it; `None` if it cannot be found.
+/// Inode, size and modification time of a file; `None` if it does not exist.
 type Version = Option<(u64, u64, i64, i64)>;
 
 impl Tls {
@@ -47,13 +47,13 @@ impl Tls {
         })))
     }
 
-    /// Accepts connections with what is in force now.
+    /// An acceptor with the certificate in force.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         let current = self.0.current.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&current).into()
     }
 
-    /// Reads the files again. What was in force stays so if they cannot be used. Open connections go on.
+    /// Reads the files again; invalid files leave the old certificate in force. Open connections are not affected.
     pub(crate) fn reload(&self) {
         let Shared {
             certificate,
@@ -82,7 +82,7 @@ impl Tls {
                     tls.reload();
                 }
             });
-            // It fails only while the runtime stops.
+            // An error means that the runtime is stopping.
             let _ = checked.await;
         }
     }

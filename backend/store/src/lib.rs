@@ -130,7 +130,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// See [`Error`].
     fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error>;
 
-    /// Saves a blob under a name and replaces an older one. A blob is derived data that makes the next start faster: a crash
+    /// Saves a blob under a name and replaces an older one. A blob makes the next start faster or adds a check: a crash
     /// may lose it or bring back an older one, but never leaves a partial one. In the folder of a CSV store its file is
     /// `.NAME.note`, in a database the table is `notes`.
     ///

@@ -1,6 +1,6 @@
-//! `bookstored audit`: replays a store's ledger by the rules of a ledger and compares the result with the store's books.
+//! `bookstored audit`: checks a store's ledger against its rules and compares the rebuilt books with the store's books.
 //!
-//! It changes nothing and takes no lock, so a catalog may run meanwhile. Memory: each book once, and 16 bytes for each order.
+//! Changes nothing and takes no lock, so a catalog may run meanwhile. Memory: each book once, and 16 bytes for each order.
 
 mod report;
 mod verifier;
@@ -19,9 +19,9 @@ use super::output::{or_incomplete, tell};
 use super::progress::Progress;
 use crate::store::{self, Difference, Inspection, Store};
 
-/// The exit code of an audit that found a violation; one that could not be made ends with 1, as every failure does.
+/// The exit code of an audit that found a violation; an audit that failed exits with 1, like every failure.
 const VIOLATED: u8 = 4;
-/// Entries read at once.
+/// The number of entries read at once.
 const PAGE_ENTRIES: usize = 10_000;
 
 impl Audit {
@@ -46,7 +46,7 @@ pub(super) fn audit(url: &store::Url) -> Result<AuditReport, store::Error> {
     let report = audit_once(url)?;
     match report.is_clean() {
         true => Ok(report),
-        // A catalog that starts, stops or runs out of room may change what is being read. What is wrong is found again.
+        // A catalog that starts, stops or fills the disk may change what is being read. A real violation is found again.
         false => audit_once(url),
     }
 }
@@ -80,7 +80,8 @@ fn audit_once(url: &store::Url) -> Result<AuditReport, store::Error> {
     Ok(verifier.finish(remarks))
 }
 
-/// Replays the ledger up to the head found first: other processes may append meanwhile. `false` if it cannot be read so far.
+/// Checks the entries up to `head`; other processes may append meanwhile. Returns `false` if the ledger ends before or cannot
+/// be read.
 fn check_ledger(verifier: &mut Verifier, store: &dyn Store, head: Seq) -> Result<bool, store::Error> {
     let progress = Progress::counting("auditing entries", head.0);
     let mut last = Seq::ZERO;
@@ -107,7 +108,7 @@ fn check_ledger(verifier: &mut Verifier, store: &dyn Store, head: Seq) -> Result
     Ok(true)
 }
 
-/// A second pass, only for a ledger that decided an order twice.
+/// A second pass over the ledger, if an order was decided twice.
 fn check_duplicates(verifier: &mut Verifier, store: &dyn Store) -> Result<(), store::Error> {
     let mut duplicates = verifier.take_duplicates();
     let mut last = Seq::ZERO;

@@ -6,20 +6,20 @@ use common::{Entry, ItemNumber, Kind, Seq};
 
 use crate::store;
 
-/// Violations that are listed; further ones are only counted.
+/// The most violations that are listed; further ones are only counted.
 const LISTED_MAX: usize = 20;
 
-/// One place where the store breaks a rule or cannot be read.
+/// A place where the store breaks a rule or cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::commands) struct Finding {
-    /// The entry; absent where the store could not be read.
+    /// The entry; `None` where the store could not be read.
     pub(super) seq: Option<Seq>,
     item: Option<ItemNumber>,
     text: String,
 }
 
 impl Finding {
-    /// Something wrong at an entry that concerns no single book.
+    /// A violation at an entry that concerns no single book.
     pub(super) fn at(seq: Seq, text: String) -> Self {
         Self {
             seq: Some(seq),
@@ -46,7 +46,7 @@ impl Finding {
         }
     }
 
-    /// A rule that a book breaks since an entry.
+    /// A rule that a book breaks from an entry on.
     pub(super) fn of_book(seq: Seq, item: ItemNumber, violation: &rules::Violation) -> Self {
         Self {
             item: Some(item),
@@ -79,7 +79,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Entries by kind, a line of an order each; copies and revenue are those of the sales.
+/// The number of entries of each kind, and the copies and the revenue of the sales.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Totals {
     pub(super) sold: u64,
@@ -118,11 +118,11 @@ pub(in crate::commands) struct AuditReport {
     pub(in crate::commands) digest: String,
     pub(super) books: usize,
     pub(super) totals: Totals,
-    /// What the operator should know, although it breaks no rule.
+    /// Remarks for the operator that are no violations.
     pub(super) remarks: Vec<String>,
-    /// The first ones, at most `LISTED_MAX`.
+    /// The first violations, at most [`LISTED_MAX`].
     pub(super) violations: Vec<Finding>,
-    /// All of them, counted.
+    /// The number of all violations.
     pub(super) violated: u64,
 }
 

@@ -16,13 +16,13 @@ pub(super) struct Verifier {
     checker: LedgerChecker,
     orders: DecidedOrders,
     digest: Sha256,
-    /// Reused for each entry.
+    /// A buffer for the JSON of an entry.
     line: Vec<u8>,
     report: AuditReport,
 }
 
 impl Verifier {
-    /// For a ledger whose last entry is `head`.
+    /// Prepares for a ledger whose last entry is `head`.
     pub(super) fn new(head: Seq) -> Self {
         Self {
             checker: LedgerChecker::new(),
@@ -69,7 +69,7 @@ impl Verifier {
         }
     }
 
-    /// The orders that were decided twice, for a second pass.
+    /// Moves out the orders that were decided twice, for a second pass.
     pub(super) fn take_duplicates(&mut self) -> DuplicateOrders {
         std::mem::take(&mut self.orders).into_duplicates()
     }

@@ -61,7 +61,7 @@ pub struct Import {
     json: bool,
 }
 
-/// What an import changes.
+/// The store or the shop that an import changes.
 enum Target {
     /// `None` if there is no store and the command must not create one.
     Store(store::Url, Option<Box<dyn Store>>),
@@ -85,7 +85,7 @@ impl Import {
                     let mut usage = Self::augment_args(clap::Command::new("bookstored import"));
                     return Err(usage.error(ErrorKind::MissingRequiredArgument, why).into());
                 }
-                // Before the store is opened: a bad file changes nothing.
+                // Read the file before the store is opened, so that a bad file changes nothing.
                 let rows = rows_of_file()?;
                 let store = self.open(&url, rows.is_some())?;
                 let before = store.as_deref().map_or_else(|| Ok(empty_store()), Store::load)?;
@@ -166,7 +166,7 @@ impl Import {
         Ok(Some(store::open(url, edit)?))
     }
 
-    /// Asks for a confirmation on a terminal, which has shown the changes. Scripts are not asked.
+    /// Asks for a confirmation if standard input and error are a terminal; a script needs none.
     fn confirmed(&self, target: &Target) -> Result<bool> {
         if self.yes || self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(true);
@@ -188,7 +188,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// What is compared with where there is no store.
+/// The state to compare with if there is no store.
 fn empty_store() -> StoreState {
     StoreState {
         store: StoreId::generate(),

@@ -1,4 +1,4 @@
-//! Changes a running shop through its front-end, in batches: each is done completely or not at all.
+//! Changes a running shop through its front-end, in batches. Each batch is done completely or not at all.
 
 use std::fmt;
 use std::path::Path;
@@ -18,9 +18,9 @@ use crate::commands::source::endpoint;
 use crate::settings::{self, AdminToken};
 use crate::store::StoreState;
 
-/// How long a batch is sent again while the shop does not decide it: long enough for a restart.
+/// The time for which a batch is retried until the shop decides it: long enough for a restart.
 const DECISION_TIMEOUT: Duration = Duration::from_secs(30);
-/// The bytes of a batch's body that are not its books.
+/// The size of the body of an empty batch, in bytes.
 const FRAME_BYTES: usize = br#"{"set":[],"withdraw":[]}"#.len();
 
 /// A shop, and the runtime that its client needs.
@@ -30,7 +30,7 @@ pub(super) struct RunningShop {
 }
 
 impl RunningShop {
-    /// The shop at that address.
+    /// The shop at an address.
     pub(super) fn new(url: &str, ca: Option<&Path>, token: &AdminToken) -> Result<Self> {
         let Some(token) = token.read()?.get() else {
             let why = "changing a running shop needs the shopkeeper's token: give it with --admin-token-file or \
@@ -45,7 +45,7 @@ impl RunningShop {
         })
     }
 
-    /// The shop's books, topic by topic, by item number. They may change meanwhile.
+    /// Reads the shop's books topic by topic, and sorts them by item number. They may change meanwhile.
     pub(super) fn load(&self) -> Result<StoreState> {
         let _progress = Progress::waiting(format!("reading the books of {self}"));
         let read = async {
@@ -82,8 +82,8 @@ impl RunningShop {
         })
     }
 
-    /// Makes the changes in batches; returns the last entry. A stock that is kept is not sent, so that sales that happen
-    /// meanwhile are not undone.
+    /// Makes the changes in batches; returns the last entry. With `keep_stock` no stock is sent, so that sales meanwhile are
+    /// not undone.
     pub(super) fn write(&self, before: &StoreState, changes: &CatalogDiff, keep_stock: bool) -> Result<Seq> {
         let batches = batches(before, &changes.entries, keep_stock);
         let total = changes.entries.len();
@@ -105,7 +105,7 @@ impl RunningShop {
         Ok(head)
     }
 
-    /// Sends a batch under one key until it is decided.
+    /// Sends a batch under one key until it is decided, for at most [`DECISION_TIMEOUT`].
     async fn send(&self, batch: &BooksBody) -> Result<ChangedBooks> {
         let (key, deadline) = (OrderId::generate(), Deadline::after(DECISION_TIMEOUT));
         let (begun, mut backoff) = (Instant::now(), Backoff::RECONNECT);
@@ -146,7 +146,7 @@ fn why(last: common::client::Result) -> anyhow::Error {
     }
 }
 
-/// The changes in bodies of at most 1,000 books and 1 MiB.
+/// Splits the changes into bodies of at most 1,000 books and 1 MiB.
 fn batches(before: &StoreState, entries: &[Entry], keep_stock: bool) -> Vec<BooksBody> {
     let mut batches: Vec<BooksBody> = Vec::new();
     let mut bytes = 0;

@@ -9,17 +9,17 @@ use serde_json::Value;
 use crate::catalog::CatalogDiff;
 use crate::store::StoreState;
 
-/// How many changes are listed; the others are counted.
+/// The most changes that are listed; the others are only counted.
 const LISTED_MAX: usize = 20;
 
-/// The numbers of changes, and a line for each of the first.
+/// The numbers of changes, and a line for each of the first [`LISTED_MAX`].
 #[derive(Debug)]
 pub(super) struct Summary {
     lines: Vec<String>,
     added: usize,
     changed: usize,
     withdrawn: usize,
-    /// Books that are not in the file and stay.
+    /// The number of books that are not in the file and stay.
     kept: usize,
     /// The number of books afterwards.
     books: usize,
