@@ -49,10 +49,14 @@ fn every_test_that_the_security_model_names_exists() {
     }
 }
 
-/// Whether a source file defines a constant or a field with this name, or sets a parameter of PostgreSQL.
+/// Whether a source file defines a constant, a field or a macro with this name.
 fn defines(path: &str, name: &str) -> bool {
     let source = fs::read_to_string(root().join(path)).unwrap_or_default();
-    let definitions = [format!("const {name}: "), format!(" {name}: "), format!("SET {name} = ")];
+    let definitions = [
+        format!("const {name}: "),
+        format!(" {name}: "),
+        format!("macro_rules! {name} "),
+    ];
     definitions.iter().any(|definition| source.contains(definition))
 }
 
