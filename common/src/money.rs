@@ -37,7 +37,7 @@ impl Cost {
 impl TryFrom<u64> for Cost {
     type Error = Error;
 
-    /// From cents.
+    /// The cost of this number of cents.
     fn try_from(cents: u64) -> Result<Self, Error> {
         match u32::try_from(cents) {
             Ok(cents @ 0..=limits::COST_CENTS_MAX) => Ok(Self(cents)),

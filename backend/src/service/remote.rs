@@ -40,7 +40,7 @@ fn endpoint(
     shared: &Shared,
     server: &ServerSettings,
 ) -> Result<ServiceEndpoint, Error> {
-    let parsed = ServiceEndpoint::parse_neighbours(HttpClient::for_addresses(urls, ca)?, urls);
+    let parsed = ServiceEndpoint::parse_services(HttpClient::for_addresses(urls, ca)?, urls);
     let endpoint = parsed.map_err(|why| settings::Error(format!("{flag}: {why}")))?;
     let endpoint = endpoint.with_calls_max(DescriptorBudget::of(server.services_in_process).calls);
     Ok(endpoint.with_service_token(shared.service.source()))

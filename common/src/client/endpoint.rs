@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use super::context::{Caller, TokenSource};
 use super::error::{Error, root_cause};
-use super::url::{parse_neighbour_urls, parse_shop_urls};
+use super::url::{parse_service_urls, parse_shop_urls};
 use super::{Freshness, HttpClient, Request, Response};
 use crate::{Code, Incident};
 
@@ -45,8 +45,8 @@ impl ServiceEndpoint {
     ///
     /// # Errors
     /// Names the invalid URL, without its user information.
-    pub fn parse_neighbours(http: HttpClient, list: &str) -> Result<Self, String> {
-        Ok(Self::new(http, parse_neighbour_urls(list)?))
+    pub fn parse_services(http: HttpClient, list: &str) -> Result<Self, String> {
+        Ok(Self::new(http, parse_service_urls(list)?))
     }
 
     fn new(http: HttpClient, urls: Arc<[String]>) -> Self {
@@ -80,7 +80,7 @@ impl ServiceEndpoint {
         }
     }
 
-    /// The same endpoint for a caller that is a service.
+    /// Marks the caller as a service: calls carry their context, and failures are logged.
     #[must_use]
     pub(super) fn between_services(self) -> Self {
         let incident = |url: &String| Incident::new(format!("calls to {url} fail"));
@@ -95,8 +95,8 @@ impl ServiceEndpoint {
         }
     }
 
-    /// The same endpoint with a separate connection, which carries one request at a time at a lower cost than the pool.
-    /// Without effect if the service has several copies.
+    /// A clone of this endpoint with a separate connection, which carries one request at a time at a lower cost than the pool.
+    /// Has no effect if the service has several copies.
     #[must_use]
     pub(super) fn with_own_connection(&self) -> Self {
         let connection = match &*self.urls {
@@ -122,7 +122,7 @@ impl ServiceEndpoint {
     /// Sends a `GET` request; `path` must be percent-encoded.
     ///
     /// # Errors
-    /// Those of [`Self::send_idempotent`].
+    /// The errors of [`Self::send_idempotent`].
     pub async fn get(&self, path: &str, fresh: Freshness) -> Result<Response, Error> {
         let request = Request::get(path).freshness(fresh);
         self.send_idempotent(&request).await

@@ -201,7 +201,7 @@ impl RemoteCatalog {
     /// begins up to [`limits::SUBSCRIBER_LAG_MAX`] entries before the head, so that subscribers that reconnect miss no event.
     ///
     /// # Errors
-    /// Those of an [`EventStream`].
+    /// The errors of an [`EventStream`].
     pub async fn feed(&self, after: Option<Position>) -> Result<EventStream<Entry>> {
         let (start, after) = match after {
             Some(after) => (after.at(Seq(after.seq.0.saturating_sub(1))), after),

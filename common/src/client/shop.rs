@@ -71,7 +71,7 @@ impl ShopClient {
         }
     }
 
-    /// The same session without the shopkeeper's token, also after a [`move_to`](Self::move_to).
+    /// A clone of this session that never sends the shopkeeper's token, also after a [`move_to`](Self::move_to).
     #[must_use]
     pub fn without_token(&self) -> Self {
         Self {

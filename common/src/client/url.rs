@@ -17,7 +17,7 @@ pub(super) fn parse_shop_urls(list: &str) -> Result<Arc<[String]>, String> {
 }
 
 /// Parses the base URLs of a service's copies, which have no path; drops user information.
-pub(super) fn parse_neighbour_urls(list: &str) -> Result<Arc<[String]>, String> {
+pub(super) fn parse_service_urls(list: &str) -> Result<Arc<[String]>, String> {
     let urls = list.split(',').map(|text| {
         let (url, base) = parse_url(text.trim())?;
         match url.path() {
@@ -114,8 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbours_address_has_no_path_and_every_entry_of_a_list_is_one() {
-        let urls = parse_neighbour_urls("http://a:1, https://b/").unwrap();
+    fn an_address_between_services_has_no_path_and_every_entry_of_a_list_is_one() {
+        let urls = parse_service_urls("http://a:1, https://b/").unwrap();
         assert_eq!(*urls, ["http://a:1", "https://b"]);
         for list in [
             "",
@@ -129,13 +129,13 @@ mod tests {
             "unix:/run/catalog",
             "a:8081",
         ] {
-            assert!(parse_neighbour_urls(list).is_err(), "{list:?} was accepted");
+            assert!(parse_service_urls(list).is_err(), "{list:?} was accepted");
         }
     }
 
     #[test]
     fn user_information_in_an_address_is_shown_nowhere() {
-        let urls = parse_neighbour_urls("http://user:pass@a:1,http://user@b").unwrap();
+        let urls = parse_service_urls("http://user:pass@a:1,http://user@b").unwrap();
         assert_eq!(*urls, ["http://a:1", "http://b"]);
         for list in [
             "http://user:pass@a/path",
@@ -143,7 +143,7 @@ mod tests {
             "http://user:pass@a:port",
             "ftp://user:p@ss@a",
         ] {
-            let message = parse_neighbour_urls(list).unwrap_err();
+            let message = parse_service_urls(list).unwrap_err();
             assert!(
                 !message.contains("pass") && !message.contains("p@ss") && !message.contains("user"),
                 "{message}"

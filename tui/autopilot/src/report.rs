@@ -51,7 +51,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The same report with the faults that were injected into the run.
+    /// Adds the faults that were injected into the run.
     pub fn with_faults(&self, faults: FaultsReport) -> Self {
         let faults = Some(faults);
         Self { faults, ..self.clone() }
