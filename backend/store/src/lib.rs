@@ -281,16 +281,15 @@ pub fn init(url: &Url) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Missing`] if its folder does not exist, [`Error::Locked`], [`Error::Io`].
 pub fn lock(url: &Url) -> Result<Option<Lock>, Error> {
-    let store = match url {
-        Url::Csv(folder) => folder,
-        #[cfg(feature = "sql")]
-        Url::Sqlite(file) => file,
-        #[cfg(feature = "sql")]
-        Url::Postgres(_) => return Ok(None),
-    };
     let Some(path) = url.lock_path() else { return Ok(None) };
-    match std::path::absolute(&path).is_ok_and(|path| path.parent().is_some_and(std::path::Path::is_dir)) {
-        true => Lock::acquire(&path, store).map(Some),
-        false => Err(Error::Missing(url.to_string())),
+    if !std::path::absolute(&path).is_ok_and(|path| path.parent().is_some_and(std::path::Path::is_dir)) {
+        return Err(Error::Missing(url.to_string()));
+    }
+    match url {
+        Url::Csv(folder) => Lock::acquire(&path, folder).map(Some),
+        #[cfg(feature = "sql")]
+        Url::Sqlite(file) => Lock::acquire(&path, file).map(Some),
+        #[cfg(feature = "sql")]
+        Url::Postgres(_) => Ok(None),
     }
 }
