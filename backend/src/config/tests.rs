@@ -79,7 +79,7 @@ fn a_value_that_cannot_be_used_is_an_error_with_its_line_and_key() {
 }
 
 #[test]
-fn a_flag_comes_before_the_file_and_the_table_of_a_service_before_all() {
+fn a_flag_overrides_the_file_and_the_table_of_a_service_overrides_the_common_keys() {
     let text = "grace = 20\nlisten = \"127.0.0.1:1\"\n[catalog]\nlisten = \"127.0.0.1:2\"\n";
     for (line, expected) in [
         ("config", "listen = \"127.0.0.1:1\" # file, line 2"),
@@ -122,7 +122,7 @@ fn a_report_is_a_configuration_file_without_secrets() {
 }
 
 #[test]
-fn a_misspelt_variable_is_found_with_the_nearest_name() {
+fn a_misspelled_variable_is_reported_with_the_nearest_name() {
     let set = [
         "BOOKSTORE_GRACE",
         "BOOKSTORE_LISEN",

@@ -173,7 +173,7 @@ fn one_usable_service_of_a_list_suffices_and_the_others_are_degraded() {
 }
 
 #[test]
-fn a_clock_that_is_an_hour_away_is_missing_after_three_answers_in_a_row() {
+fn a_service_whose_clock_is_an_hour_off_is_missing_after_three_probes_in_a_row() {
     let store = StoreId::generate();
     let skewed = || Liveness {
         at: Timestamp::from_micros(3_601_000_000),

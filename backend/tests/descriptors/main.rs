@@ -26,7 +26,7 @@ fn assert_stays_open<T>(what: &str, result: Result<T, Error>) {
 }
 
 #[test]
-fn a_store_without_free_descriptors_stays_open_and_goes_on_when_there_are_some() {
+fn a_store_without_free_descriptors_stays_open_and_continues_once_some_are_free() {
     let limit = Rlimit {
         current: Some(DESCRIPTORS_MAX),
         ..getrlimit(Resource::Nofile)

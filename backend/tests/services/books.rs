@@ -138,7 +138,7 @@ async fn several_books_change_together_and_readers_see_all_of_it() {
 }
 
 #[tokio::test]
-async fn a_key_is_for_one_change_and_answers_it_again_after_a_kill() {
+async fn a_key_replays_its_change_after_a_kill_and_is_refused_for_another_change() {
     for fixture in StoreFixture::each() {
         let process = fixture.start_all();
         let client = Client::of(&process, "frontend");

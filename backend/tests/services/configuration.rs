@@ -15,7 +15,7 @@ fn output(command: &mut Command) -> (i32, String, String) {
 }
 
 #[test]
-fn a_flag_comes_before_a_variable_before_the_file_before_a_default() {
+fn a_flag_overrides_a_variable_which_overrides_the_file_which_overrides_a_default() {
     let store = StoreFixture::csv();
     let text = "grace = \"2s\"\ndrain-delay = \"2s\"\nbooks = \"a.csv\"\nadmin-token-file = \"token\"\n";
     let file = store.file("shop.toml", text);
@@ -58,7 +58,7 @@ async fn the_services_of_a_machine_share_a_file() {
 }
 
 #[test]
-fn a_wrong_file_is_wrong_usage_and_a_misspelt_variable_is_warned_of() {
+fn an_invalid_file_is_wrong_usage_and_a_misspelled_variable_causes_a_warning() {
     let store = StoreFixture::csv();
     let file = store.file("shop.toml", "\ncatalog-ur = \"http://a\"\n");
     let (code, _, why) = output(&mut command(&["frontend", "--config", &file]));

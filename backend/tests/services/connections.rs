@@ -45,7 +45,7 @@ fn read_to_end(mut stream: TcpStream) -> String {
 }
 
 #[test]
-fn a_client_that_reads_no_answers_is_not_read_from() {
+fn a_service_stops_reading_from_a_client_that_reads_no_answers() {
     let shop = start_shop().0;
     let process = &shop.process;
     let before = proc::resident_kib(process.id());
@@ -80,7 +80,7 @@ async fn a_purchase_before_a_malformed_request_gets_its_answer() {
 }
 
 #[test]
-fn a_message_that_cannot_be_parsed_gets_a_status_after_the_answers_before_it() {
+fn a_malformed_message_gets_an_error_status_after_the_answers_to_earlier_requests() {
     let (shop, _) = start_shop();
     let earlier = "GET /topics HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let long_target = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(70_000));
@@ -181,7 +181,7 @@ async fn a_low_soft_limit_of_descriptors_is_raised() {
 }
 
 #[tokio::test]
-async fn purchases_are_not_kept_waiting_by_more_idle_connections_than_the_limit_allows() {
+async fn idle_connections_beyond_the_limit_do_not_delay_purchases() {
     let store = StoreFixture::csv();
     let shop = start_with_limit("ulimit -n 1024", &all_arguments(&store.url));
     // Every other one has begun a request.
@@ -194,7 +194,7 @@ async fn purchases_are_not_kept_waiting_by_more_idle_connections_than_the_limit_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_busy_connections_than_the_limit_allows_take_turns() {
+async fn busy_connections_beyond_the_limit_take_turns() {
     let store = StoreFixture::csv();
     let shop = start_with_limit("ulimit -n 256", &all_arguments(&store.url));
     let clients: Vec<_> = (0..40).map(|_| Client::of(&shop, "frontend")).collect();

@@ -72,7 +72,7 @@ async fn a_catalog_whose_database_never_runs_stops_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_database_is_named_to_clients_and_logged_once() {
+async fn an_unreachable_database_is_reported_to_clients_and_logged_once() {
     let Some((fixture, server)) = fixture() else { return };
     let log = fixture.path("log");
     let redirect = format!("exec 2>{}", log.display());
@@ -105,7 +105,7 @@ async fn a_lost_database_is_named_to_clients_and_logged_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_read_only_database_is_named_and_sells_again_later() {
+async fn a_read_only_database_is_reported_and_sales_resume_when_it_accepts_writes() {
     let Some((fixture, server)) = fixture() else { return };
     let shop = fixture.start_all();
     let (catalog, client) = (Client::of(&shop, "catalog"), Client::of(&shop, "frontend"));
@@ -132,7 +132,7 @@ fn require_standby(server: &Server, names: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sale_waits_for_an_absent_standby_and_is_answered_once_it_is_back() {
+async fn a_sale_waits_for_a_missing_standby_and_is_answered_once_it_is_connected() {
     let Some((fixture, server)) = fixture() else { return };
     let mut shop = fixture.start_all();
     let (catalog, client) = (Client::of(&shop, "catalog"), Client::of(&shop, "frontend"));
@@ -152,7 +152,7 @@ async fn a_sale_waits_for_an_absent_standby_and_is_answered_once_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sale_during_which_the_database_is_lost_is_answered_once_it_is_back() {
+async fn a_sale_during_which_the_database_fails_is_answered_after_its_restart() {
     let Some((fixture, server)) = fixture() else { return };
     let mut shop = fixture.start_all();
     let (catalog, client) = (Client::of(&shop, "catalog"), Client::of(&shop, "frontend"));
@@ -180,7 +180,7 @@ async fn a_sale_during_which_the_database_is_lost_is_answered_once_it_is_back() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_waits_for_an_absent_standby_and_names_it() {
+async fn a_start_waits_for_a_missing_standby_and_reports_it() {
     let Some((fixture, server)) = fixture() else { return };
     let shop = fixture.start_all();
     wait_until_ready(&Client::of(&shop, "frontend")).await;
@@ -202,7 +202,7 @@ async fn a_start_waits_for_an_absent_standby_and_names_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sale_of_another_catalog_is_shown_once_the_standby_has_it() {
+async fn a_sale_of_another_catalog_is_visible_once_the_standby_has_it() {
     let Some((fixture, server)) = fixture() else { return };
     let one = start_each(&fixture.url, ANY_PORT);
     one.catalog.wait_until_ready("catalog");
@@ -243,7 +243,7 @@ async fn a_sale_of_another_catalog_is_shown_once_the_standby_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_catalogs_none_refuses_a_purchase_because_of_the_other() {
+async fn two_catalogs_over_one_database_refuse_no_purchase_because_of_each_other() {
     let Some((fixture, _server)) = fixture() else { return };
     let services = [(); 2].map(|()| {
         let services = start_each(&fixture.url, ANY_PORT);
@@ -279,7 +279,7 @@ async fn of_two_catalogs_none_refuses_a_purchase_because_of_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_for_which_no_sale_waits_are_shown_by_a_catalog_that_is_ready() {
+async fn a_ready_catalog_reports_that_no_replica_is_synchronous() {
     let Some((fixture, server)) = fixture() else { return };
     let _standby = server.start_standby();
     require_standby(&server, "");

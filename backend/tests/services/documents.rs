@@ -61,7 +61,7 @@ fn defines(path: &str, name: &str) -> bool {
 }
 
 #[test]
-fn every_constant_of_the_limits_stands_in_the_named_file() {
+fn every_constant_of_the_limits_is_defined_in_the_named_file() {
     let page = document("LIMITS.md");
     let cells = page
         .lines()

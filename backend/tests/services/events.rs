@@ -62,7 +62,7 @@ async fn a_reader_ahead_of_the_head_gets_resync_and_a_malformed_position_is_refu
 }
 
 #[tokio::test]
-async fn readers_get_upstream_events_while_the_catalog_is_away_and_miss_no_sale() {
+async fn readers_get_upstream_events_while_the_catalog_is_unreachable_and_miss_no_sale() {
     let store = StoreFixture::csv();
     let reserved = ReservedAddress::new().unwrap();
     let address = reserved.to_string();

@@ -19,7 +19,7 @@ fn lines(log: &Path) -> Vec<String> {
 }
 
 /// Looks a book up and buys it until both have failed often enough.
-async fn shop_in_vain(client: &Client) {
+async fn fail_repeatedly(client: &Client) {
     let mut failures = 0;
     while failures < FAILURES {
         let (read, bought) = tokio::join!(client.get("/topics"), client.buy(1, 1, None));
@@ -28,7 +28,7 @@ async fn shop_in_vain(client: &Client) {
 }
 
 #[tokio::test]
-async fn a_dead_catalog_costs_a_few_lines_however_many_requests_fail() {
+async fn a_stopped_catalog_costs_a_few_log_lines_however_many_requests_fail() {
     let store = StoreFixture::csv();
     let reserved = ReservedAddress::new().unwrap();
     let (address, url) = (reserved.to_string(), reserved.url());
@@ -42,7 +42,7 @@ async fn a_dead_catalog_costs_a_few_lines_however_many_requests_fail() {
     assert_eq!(client.buy(1, 1, None).await.status, 200);
     running.send_kill();
     drop(running);
-    futures::future::join_all((0..8).map(|_| shop_in_vain(&client))).await;
+    futures::future::join_all((0..8).map(|_| fail_repeatedly(&client))).await;
     let _running = catalog();
     eventually("purchases succeed again", || async {
         (client.buy(1, 1, None).await.status == 200).then_some(())
@@ -65,7 +65,7 @@ async fn a_dead_catalog_costs_a_few_lines_however_many_requests_fail() {
 }
 
 #[tokio::test]
-async fn a_wrong_neighbour_is_logged_when_it_is_found_and_when_it_is_gone() {
+async fn a_wrong_dependency_is_logged_when_it_is_detected_and_when_it_is_resolved() {
     let store = StoreFixture::csv();
     let reserved = ReservedAddress::new().unwrap();
     let (address, url) = (reserved.to_string(), reserved.url());

@@ -58,7 +58,7 @@ async fn sell_until_full(client: &Client) {
 }
 
 #[tokio::test]
-async fn reads_are_answered_while_sales_are_refused_for_lack_of_room() {
+async fn reads_are_answered_while_sales_are_refused_on_a_full_disk() {
     for index in 0..2 {
         let Some(disk) = SmallDisk::mount() else { return };
         let shop = start_all(&urls(&disk)[index]);
@@ -100,7 +100,7 @@ async fn reads_are_answered_while_sales_are_refused_for_lack_of_room() {
 }
 
 #[tokio::test]
-async fn a_start_on_a_full_disk_serves_reads_and_sells_when_there_is_room() {
+async fn a_start_on_a_full_disk_serves_reads_and_sells_once_there_is_disk_space() {
     for index in 0..2 {
         let Some(disk) = SmallDisk::mount() else { return };
         let url = &urls(&disk)[index];
@@ -166,7 +166,7 @@ impl Drop for Waiting {
 }
 
 #[tokio::test]
-async fn an_upgrade_waits_for_room_and_a_signal_ends_the_wait() {
+async fn an_upgrade_waits_for_disk_space_and_a_signal_ends_the_wait() {
     let format_1 = Path::new(env!("CARGO_MANIFEST_DIR")).join("store/tests/format_1");
     // SQLite needs room for the index of its log to read the old store.
     for (index, room_kib) in [0, 40].into_iter().enumerate() {

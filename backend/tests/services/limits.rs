@@ -98,7 +98,7 @@ async fn an_encoded_body_is_refused() {
 }
 
 #[tokio::test]
-async fn a_search_is_for_exactly_one_thing() {
+async fn a_search_needs_exactly_one_selector() {
     let (_shop, client) = start_shop();
     for query in [
         "",
@@ -165,7 +165,7 @@ async fn unknown_paths_and_methods_have_different_answers() {
 }
 
 #[tokio::test]
-async fn an_entity_tag_saves_the_body_until_the_book_changes() {
+async fn a_request_with_the_current_entity_tag_gets_304_until_the_book_changes() {
     let (_shop, client) = start_shop();
     let book = client.get("/search?item=1").await;
     let tag = book.header("etag").unwrap();
@@ -220,7 +220,7 @@ async fn repeated_reads_hit_the_cache_and_never_go_back_in_time() {
 }
 
 #[tokio::test]
-async fn while_the_catalog_is_away_cached_books_are_served_with_their_age() {
+async fn while_the_catalog_is_unreachable_cached_books_are_served_with_their_age() {
     let store = StoreFixture::csv();
     let services = start_each(&store.url, ANY_PORT);
     let client = Client::of(&services.frontend, "frontend");
@@ -246,7 +246,7 @@ async fn while_the_catalog_is_away_cached_books_are_served_with_their_age() {
 }
 
 #[tokio::test]
-async fn books_that_were_not_requested_before_are_served_while_the_catalog_is_away() {
+async fn books_that_were_not_requested_before_are_served_while_the_catalog_is_unreachable() {
     let store = StoreFixture::csv();
     let services = start_each(&store.url, ANY_PORT);
     let (catalog, frontend) = (

@@ -31,7 +31,7 @@ async fn events(log: &Path, what: &str, condition: impl Fn(&Value) -> bool) -> V
 }
 
 #[tokio::test]
-async fn a_start_says_what_runs_and_each_request_is_a_line_of_the_access_log() {
+async fn a_start_logs_the_services_and_each_request_is_a_line_of_the_access_log() {
     let store = StoreFixture::csv();
     let log = store.path("log");
     let process = start(&store, "info,bookstore::access=info", &["--log-format", "json"], &log);

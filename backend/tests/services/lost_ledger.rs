@@ -44,7 +44,7 @@ async fn a_store_without_its_ledger_is_refused_until_init_begins_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_log_without_its_database_is_refused() {
+async fn a_write_ahead_log_without_its_database_is_refused() {
     let store = StoreFixture::sqlite();
     let shop = store.start_all();
     assert_eq!(Client::of(&shop, "frontend").buy(1, 5, Some(&key())).await.status, 200);

@@ -23,7 +23,7 @@ fn completions_and_man_pages_contain_every_command() {
 }
 
 #[test]
-fn a_manual_page_shows_no_secret_of_the_environment_and_its_reader_may_leave() {
+fn a_manual_page_shows_no_secret_of_the_environment_and_its_reader_may_end_early() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bookstored"));
     command.env("BOOKSTORE_ADMIN_TOKEN", "a-secret-of-the-shop");
     let folder = tempfile::tempdir().unwrap();

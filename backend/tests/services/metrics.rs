@@ -198,7 +198,7 @@ async fn wait_until_observed(frontend: &Client) {
 }
 
 #[tokio::test]
-async fn the_list_of_metrics_in_the_documents_is_the_list_of_those_exported() {
+async fn the_documented_metrics_are_the_exported_metrics() {
     let (shop, _) = start_shop();
     let mut exported = BTreeSet::new();
     for service in ["catalog", "order", "frontend"] {

@@ -36,7 +36,7 @@ async fn a_service_on_loopback_answers_only_to_the_names_of_loopback() {
 }
 
 #[tokio::test]
-async fn more_hosts_are_allowed_by_name_and_all_beyond_loopback() {
+async fn more_hosts_can_be_allowed_and_any_host_is_allowed_beyond_loopback() {
     let store = StoreFixture::csv();
     let allowed = [
         "--allowed-host",
@@ -101,7 +101,7 @@ async fn only_pages_of_the_shop_and_of_allowed_origins_may_buy() {
 }
 
 #[tokio::test]
-async fn every_change_of_every_service_is_refused_to_foreign_pages() {
+async fn every_change_of_every_service_is_refused_to_pages_of_other_origins() {
     let (shop, front_end) = start_shop();
     let (catalog, order) = (Client::of(&shop.process, "catalog"), Client::of(&shop.process, "order"));
     let foreign = ("sec-fetch-site", "cross-site");

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::fixture::{Shop, StoreFixture, start_shop};
 
 #[tokio::test]
-async fn services_start_in_any_order_and_say_what_is_missing() {
+async fn services_start_in_any_order_and_report_what_is_missing() {
     let store = StoreFixture::csv();
     // For the services that start later.
     let (catalog, order) = (ReservedAddress::new().unwrap(), ReservedAddress::new().unwrap());
@@ -60,7 +60,7 @@ async fn an_interrupt_completes_requests_and_ends_open_streams() {
 }
 
 #[test]
-fn a_failed_start_says_why_and_what_to_do() {
+fn a_failed_start_prints_the_reason_and_what_to_do() {
     let (shop, _) = start_shop();
     let (taken, store) = (shop.process.address("frontend"), &shop.store.url);
     let cases: [(&[&str], i32, &[&str]); 5] = [

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::fixture::StoreFixture;
 
 #[tokio::test]
-async fn each_client_of_the_front_end_has_its_rate() {
+async fn each_client_of_the_front_end_has_its_own_rate_limit() {
     let store = StoreFixture::csv();
     let limit = ["--rate-limit", "2/s", "--trusted-proxy", "127.0.0.1,10.0.0.0/8"];
     let shop = start(&[&all_arguments(&store.url)[..], &limit].concat());

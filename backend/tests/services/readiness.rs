@@ -45,7 +45,7 @@ fn assert_not_ready(reply: &Reply, expected: &[&str]) {
 }
 
 #[tokio::test]
-async fn each_service_says_that_it_is_up_and_ready_and_what_it_knows() {
+async fn each_service_reports_that_it_is_live_and_ready_and_its_store_and_head() {
     let (shop, front_end) = start_shop();
     assert_eq!(front_end.buy(1, 1, None).await.status, 200);
     wait_until_ready(&front_end).await;
@@ -97,7 +97,7 @@ async fn each_service_says_that_it_is_up_and_ready_and_what_it_knows() {
 }
 
 #[tokio::test]
-async fn a_service_alone_is_up_and_knows_no_store() {
+async fn a_service_without_its_dependencies_is_live_and_reports_no_store() {
     let nothing = ReservedAddress::new().unwrap().url();
     for service in ["order", "frontend"] {
         let urls: &[&str] = match service {
@@ -129,7 +129,7 @@ enum Target {
 const TARGETS: [Target; 3] = [Target::Catalog, Target::Order, Target::Frontend];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_all_wirings_of_three_services_only_the_right_one_is_ready_and_none_opens_more_descriptors() {
+async fn of_all_wirings_of_three_services_only_the_correct_one_is_ready_and_none_leaks_descriptors() {
     let store = StoreFixture::csv();
     let catalog = start(&["catalog", "--store", &store.url, "--listen", ANY_PORT]);
     for order_catalog in TARGETS {
@@ -220,7 +220,7 @@ fn start_clock(service: &'static str, store: StoreId, ahead_us: Arc<AtomicI64>) 
 }
 
 #[tokio::test]
-async fn a_clock_an_hour_away_is_missing_until_it_is_right_again() {
+async fn a_service_whose_clock_is_an_hour_off_is_missing_until_its_clock_is_set() {
     let (ahead_us, store) = (Arc::new(AtomicI64::new(0)), StoreId::generate());
     let catalog_url = start_clock("catalog", store, Arc::clone(&ahead_us));
     let order_url = start_clock("order", store, Arc::default());
@@ -243,7 +243,7 @@ async fn a_clock_an_hour_away_is_missing_until_it_is_right_again() {
 }
 
 #[tokio::test]
-async fn user_information_in_a_neighbours_address_is_shown_nowhere() {
+async fn user_information_in_the_url_of_a_dependency_is_never_shown() {
     let store = StoreFixture::csv();
     let catalog = start(&["catalog", "--store", &store.url, "--listen", ANY_PORT]);
     let url = format!("http://someone:hidden@{}", catalog.address("catalog"));

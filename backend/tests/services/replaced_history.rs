@@ -39,7 +39,7 @@ fn position(text: &str) -> Position {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn entries_that_the_database_lost_are_forgotten_and_the_store_gets_another_id() {
+async fn entries_that_the_database_lost_are_dropped_and_the_store_gets_another_id() {
     let Some((fixture, server)) = fixture() else { return };
     let shop = fixture.start_all();
     let client = Client::of(&shop, "frontend");
@@ -67,7 +67,7 @@ async fn entries_that_the_database_lost_are_forgotten_and_the_store_gets_another
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_front_end_forgets_what_an_older_copy_of_the_store_does_not_have() {
+async fn a_front_end_drops_entries_that_an_older_copy_of_the_store_lacks() {
     let store = StoreFixture::sqlite();
     let (file, copy) = (store.path("store.db"), store.path("copy.db"));
     assert!(start_all(&store.url).stop().success());
@@ -95,7 +95,7 @@ async fn a_front_end_forgets_what_an_older_copy_of_the_store_does_not_have() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_catalogs_never_join_two_histories() {
+async fn two_catalogs_never_mix_two_histories() {
     let Some((fixture, server)) = fixture() else { return };
     let one = start_each(&fixture.url, ANY_PORT);
     one.catalog.wait_until_ready("catalog");
@@ -184,7 +184,7 @@ async fn a_tag_of_another_history_matches_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_number_of_another_history_delays_no_read() {
+async fn a_position_of_another_history_delays_no_read() {
     let Some((fixture, server)) = fixture() else { return };
     let (shop, _) = shop_with_another_history(&fixture, &server).await;
     let client = Client::of(&shop, "frontend");

@@ -13,7 +13,7 @@ use crate::fixture::start_shop;
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 #[tokio::test]
-async fn every_answer_has_an_id_and_is_not_sniffed() {
+async fn every_answer_has_an_id_and_forbids_content_sniffing() {
     let (shop, _) = start_shop();
     for service in ["frontend", "catalog", "order"] {
         let client = Client::of(&shop.process, service);
@@ -61,7 +61,7 @@ async fn a_request_through_more_than_three_services_is_a_loop() {
 }
 
 #[tokio::test]
-async fn calls_to_other_services_carry_id_and_trace_and_count_the_services() {
+async fn calls_to_other_services_carry_the_id_the_trace_and_the_number_of_services() {
     let (url, heads) = start_recorder();
     let frontend = start(&[
         "frontend",

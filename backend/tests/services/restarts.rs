@@ -162,7 +162,7 @@ fn an_inherited_listener_beyond_loopback_needs_a_service_token_too() {
 }
 
 #[tokio::test]
-async fn systemd_is_told_when_the_services_are_ready_reload_and_stop() {
+async fn systemd_is_notified_when_the_services_are_ready_reload_and_stop() {
     let store = StoreFixture::csv();
     let path = store.path("notify");
     let socket = UnixDatagram::bind(&path).unwrap();

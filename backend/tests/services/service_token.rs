@@ -100,7 +100,7 @@ async fn health_needs_no_token_and_shows_addresses_only_with_it() {
 }
 
 #[tokio::test]
-async fn a_service_with_another_token_or_none_is_not_ready_and_says_why() {
+async fn a_service_with_a_wrong_token_or_none_is_not_ready_and_reports_why() {
     let store = StoreFixture::csv();
     let file = token_file(&store);
     let other = store.file("other-token", "another-service-token");

@@ -170,7 +170,7 @@ async fn one_key_sent_twenty_times_at_once_is_one_sale_and_twenty_equal_receipts
 }
 
 #[tokio::test]
-async fn a_late_purchase_is_not_applied_and_names_its_order() {
+async fn a_purchase_after_its_deadline_is_not_applied_and_names_its_order() {
     let (_shop, client) = start_shop();
     let key = key();
     let late = [("bookstore-deadline", "1000"), ("idempotency-key", &*key)];

@@ -24,7 +24,7 @@ async fn restock(client: &Client, token: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_hangup_reads_the_token_again_and_the_services_go_on() {
+async fn sighup_reloads_the_token_without_a_restart() {
     let store = StoreFixture::csv();
     let file = store.file("token", "the-first-long-token\n");
     let (shop, client) = start_with(&store, &["--admin-token-file", &file]);
@@ -46,7 +46,7 @@ async fn a_hangup_reads_the_token_again_and_the_services_go_on() {
 }
 
 #[tokio::test]
-async fn services_go_on_when_the_reader_of_their_addresses_has_ended() {
+async fn services_continue_when_the_reader_of_standard_output_has_ended() {
     let (store, reserved) = (StoreFixture::csv(), ReservedAddress::new().unwrap());
     let address = reserved.to_string();
     let mut command = command(&["catalog", "--store", &store.url, "--listen", &address]);
@@ -64,7 +64,7 @@ async fn services_go_on_when_the_reader_of_their_addresses_has_ended() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_about_to_stop_is_not_ready_and_still_serves() {
+async fn a_draining_service_is_not_ready_and_still_serves() {
     let store = StoreFixture::csv();
     let (shop, client) = start_with(&store, &["--drain-delay", "300s"]);
     assert_eq!(client.get("/readyz").await.status, 200);

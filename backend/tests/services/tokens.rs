@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::fixture::StoreFixture;
 
 #[test]
-fn a_token_file_that_is_none_is_refused_at_the_start() {
+fn an_invalid_token_file_is_refused_at_the_start() {
     let store = StoreFixture::csv();
     for (content, why) in [
         ("x", "1 character can be guessed; make"),

@@ -83,7 +83,7 @@ fn without_the_token_the_verdict_is_incomplete_and_names_the_skipped_checks() {
 }
 
 #[test]
-fn a_wrong_store_is_a_violation() {
+fn a_store_with_wrong_data_is_a_violation() {
     for (fault, check, words) in [
         (
             Fault::ForgetsSales,
@@ -298,7 +298,7 @@ fn in_an_open_loop_operations_that_were_due_and_never_begun_count() {
 }
 
 #[test]
-fn a_store_that_stops_makes_an_open_loop_slower_in_every_form_of_the_report() {
+fn a_paused_store_makes_an_open_loop_slower_in_every_form_of_the_report() {
     let folder = tempfile::tempdir().unwrap();
     let services = Process::start(&mut serve_all(&folder.path().join("shop"), "127.0.0.1:0"), 3).unwrap();
     let run = |pause: bool| {
@@ -363,7 +363,7 @@ fn a_run_whose_terminal_is_closed_writes_its_reports() {
 }
 
 #[test]
-fn a_report_that_cannot_be_printed_or_written_does_not_take_the_other_one_with_it() {
+fn a_report_that_cannot_be_printed_or_written_does_not_prevent_the_other_report() {
     let folder = tempfile::tempdir().unwrap();
     let html = folder.path().join("report.html");
     let store = shop(5, Fault::None);
@@ -402,7 +402,7 @@ fn a_run_ends_after_its_duration() {
 }
 
 #[test]
-fn unavailable_answers_are_counted_and_the_run_goes_on() {
+fn unavailable_answers_are_counted_and_the_run_continues() {
     let shop = Mutex::new(Shop::new("A Book", 50, Fault::None));
     let store = FrontEnd::new(move |before, request| match before {
         20..26 => Reply::Body(503, problem(503, "unavailable").to_string()),
@@ -514,7 +514,7 @@ fn text_csv_and_html_show_the_lines_of_baskets() {
 }
 
 #[test]
-fn wrong_usage_is_exit_2_and_says_why() {
+fn wrong_usage_is_exit_2_and_prints_the_reason() {
     let store = shop(5, Fault::None);
     // A file cannot be a parent folder.
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -76,7 +76,7 @@ fn the_screen_is_shown_while_the_store_opens_and_the_run_starts_afterwards() {
 }
 
 #[test]
-fn leaving_before_the_store_is_open_ends_without_a_run() {
+fn quitting_before_the_store_is_open_ends_without_a_run() {
     for (leave, exit) in [("q", 0), ("\u{3}", 130)] {
         let home = Home::new();
         let _lock = home.lock_store();

@@ -109,7 +109,7 @@ fn two_shops_of_a_user_never_lose_each_others_books() {
 }
 
 #[test]
-fn a_damaged_basket_is_moved_aside_and_said() {
+fn a_damaged_basket_is_moved_aside_and_reported() {
     let home = Home::new();
     let mut screen = open_local(&home);
     screen.press("a");

@@ -197,7 +197,7 @@ fn an_order_with_an_unknown_outcome_is_named() {
 }
 
 #[test]
-fn a_silent_shop_is_left_soon_after_the_order_s_time_is_over() {
+fn a_command_gives_up_on_a_silent_shop_soon_after_the_deadline_of_the_order() {
     // It accepts connections and sends no answer.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
@@ -460,7 +460,7 @@ fn a_signal_ends_a_command_that_waits_for_its_store() {
 }
 
 #[test]
-fn a_misspelt_variable_is_warned_of_on_standard_error() {
+fn a_misspelled_variable_causes_a_warning_on_standard_error() {
     let store = FrontEnd::always(200, BOOK);
     let mut lookup = command(&format!("--url {} --json lookup 2", store.url()));
     lookup.env("BOOKSTORE_GRASE", "1s").env("BOOKSTORE_STORE", "csv:x");

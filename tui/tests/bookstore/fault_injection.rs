@@ -53,7 +53,7 @@ fn assert_caught(bug: &str, (exit, audit): (i32, Value), checks: &[&str]) -> Str
 }
 
 #[test]
-fn a_shop_without_a_bug_is_clean() {
+fn a_shop_without_a_seeded_bug_is_clean() {
     for basket in ["1", "1..3"] {
         let folder = tempfile::tempdir().unwrap();
         let shop = open(folder.path(), ANY_PORT, "");

@@ -146,7 +146,7 @@ fn without_a_terminal_as_input_the_autopilot_prints_its_progress() {
 }
 
 #[test]
-fn a_hang_up_of_a_command_closes_its_store_in_order() {
+fn a_command_that_is_hung_up_closes_its_store_cleanly() {
     for (ignored, exit) in [(false, HUNG_UP), (true, TERMINATED)] {
         let home = Home::new();
         let mut shell = CommandBuilder::new("sh");

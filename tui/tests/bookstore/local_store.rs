@@ -29,7 +29,7 @@ fn leave(first: &mut Screen, how: Leave) {
 }
 
 #[test]
-fn when_the_first_shop_leaves_the_second_opens_the_store_and_goes_on() {
+fn when_the_first_shop_ends_the_second_opens_the_store_and_continues() {
     for how in [Leave::Quit, Leave::Killed] {
         let home = Home::new();
         let mut first = open_local(&home);
@@ -89,7 +89,7 @@ fn a_command_with_a_purchase_in_flight_opens_the_store_when_the_shop_is_killed()
 }
 
 #[test]
-fn watch_goes_on_when_the_shop_leaves() {
+fn watch_continues_when_the_shop_ends() {
     for how in [Leave::Quit, Leave::Killed] {
         let home = Home::new();
         let mut first = open_local(&home);

@@ -60,7 +60,7 @@ fn a_key_pressed_during_a_resize_is_not_lost() {
 }
 
 #[test]
-fn an_order_is_on_disk_before_its_request_leaves() {
+fn an_order_is_on_disk_before_its_request_is_sent() {
     let home = Home::new();
     let journal = home.journal();
     let book = json!({"item": 1, "title": "A Book", "topic": "all", "cost": "2.50", "stock": 9, "seq": 1});

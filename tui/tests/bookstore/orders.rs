@@ -67,7 +67,7 @@ fn purchases_of_commands_are_listed_with_their_store() {
 }
 
 #[test]
-fn an_order_without_an_answer_is_unknown_until_the_shop_is_asked() {
+fn an_order_without_an_answer_is_unknown_until_it_is_looked_up() {
     let home = Home::new();
     let sold = format!(
         r#"{{"order":"{KEY}","status":"sold","item":2,"title":"A Book","quantity":1,"cost":"40.00","total":"40.00","stock":499,"seq":5,"at":"2026-01-31T12:00:00.000000Z"}}"#

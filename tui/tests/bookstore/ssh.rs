@@ -210,7 +210,7 @@ fn an_order_without_an_answer_is_looked_up_by_the_next_session_and_never_sent_ag
 }
 
 #[test]
-fn commands_are_those_of_customers_and_nothing_else() {
+fn only_the_commands_of_customers_are_available() {
     let home = Home::new();
     let Some(ssh) = Ssh::start(&home, "") else { return };
     let (code, out, err) = ssh.command("search graduate");
@@ -261,7 +261,7 @@ fn commands_are_those_of_customers_and_nothing_else() {
 }
 
 #[test]
-fn the_clients_variables_choose_the_look_and_a_dumb_terminal_gets_none() {
+fn the_clients_variables_choose_the_style_and_a_dumb_terminal_is_refused() {
     let (home, shop) = (Home::new(), correct_shop());
     let Some(ssh) = Ssh::start(&home, &format!("--url {}", shop.url())) else {
         return;
@@ -314,7 +314,7 @@ fn only_listed_keys_change_books_and_only_with_the_token() {
 }
 
 #[test]
-fn every_limit_of_sessions_ends_or_refuses_one() {
+fn every_session_limit_ends_or_refuses_a_session() {
     let (home, shop) = (Home::new(), correct_shop());
     let at = |limits: &str| format!("--url {} {limits}", shop.url());
     let Some(mut ssh) = Ssh::start(&home, &at("--max-per-key 1")) else {

@@ -10,7 +10,7 @@ use crate::sessions::{open_at, open_local, stock};
 use crate::test_shop::{Fault, Shop, correct_shop};
 
 #[test]
-fn a_terminal_of_39_by_9_is_too_small_and_can_be_left() {
+fn in_a_terminal_of_39_by_9_the_shop_reports_the_size_and_can_be_quit() {
     let (home, shop) = (Home::new(), correct_shop());
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_bookstore"));
     command.args(["--url", shop.url()]);

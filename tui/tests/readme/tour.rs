@@ -48,7 +48,7 @@ impl Ports {
 }
 
 #[test]
-fn every_command_of_the_readme_prints_what_stands_below_it() {
+fn every_command_of_the_readme_prints_the_output_below_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let programs = Path::new(env!("CARGO_BIN_EXE_bookstore")).parent().unwrap();
     assert!(

@@ -155,7 +155,7 @@ fn a_key_of_another_order_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_late_order_is_not_applied_but_a_decided_one_is_replayed_late() {
+fn an_order_after_its_deadline_is_not_applied_but_a_decided_one_is_replayed() {
     let late = Sale {
         deadline: Deadline::from_millis(0),
         ..sale(1, 1)

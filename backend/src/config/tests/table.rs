@@ -98,7 +98,7 @@ fn table() -> String {
 }
 
 #[test]
-fn the_documents_table_of_settings_is_that_of_the_code() {
+fn the_documented_table_of_settings_matches_the_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/SETTINGS.md");
     let page = std::fs::read_to_string(&path).unwrap();
     let (text, _) = page.split_once(BEGIN).unwrap();

@@ -25,7 +25,7 @@ fn frontend_over(listener: &std::net::TcpListener) -> Frontend {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_purchase_waits_only_if_its_key_may_have_been_decided() {
+async fn a_purchase_after_its_deadline_waits_only_if_its_key_may_have_been_decided() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let frontend = frontend_over(&silent);
     let late = Some(Deadline::from_millis(1));

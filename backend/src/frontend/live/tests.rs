@@ -274,7 +274,7 @@ async fn another_entry_at_the_last_position_makes_every_subscriber_resync() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_for_an_own_change_ends_when_it_is_applied_or_soon() {
+async fn a_wait_for_a_clients_own_change_ends_when_it_is_applied_or_after_a_limit() {
     let items = vec![(0, connected(4, StoreId::generate(), 4)), (10, sold(5, 9))];
     let shop = Shop::start(items);
     shop.live.wait_for_seq(at(4)).await;

@@ -150,7 +150,7 @@ async fn a_response_without_a_decision_for_each_sale_is_a_lost_one() {
 }
 
 #[tokio::test]
-async fn even_a_late_sale_has_time_for_its_answer() {
+async fn even_a_sale_after_its_deadline_has_time_for_its_answer() {
     let catalog = |batch: SaleBatch, attempt: Deadline| {
         assert!(attempt.remaining() > SALE_TIMEOUT_MIN / 2);
         std::future::ready(sold(&batch))
@@ -161,7 +161,7 @@ async fn even_a_late_sale_has_time_for_its_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_sale_is_sent_only_if_its_key_may_have_been_decided() {
+async fn a_sale_after_its_deadline_is_sent_only_if_its_key_may_have_been_decided() {
     let late = Deadline::from_millis(1);
     let batch = vec![sale(false, late), sale(true, late)];
     let keyed = batch[1].clone();

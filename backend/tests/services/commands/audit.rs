@@ -200,7 +200,7 @@ async fn an_index_that_has_lost_an_order_is_found() {
 }
 
 #[tokio::test]
-async fn a_torn_tail_is_no_violation_and_stays_as_it_is() {
+async fn a_torn_tail_is_not_a_violation_and_is_not_changed() {
     let fixture = sold(StoreFixture::csv()).await;
     let mut torn = fs::read(ledger(&fixture)).unwrap();
     torn.extend_from_slice(b"25,2026-");
@@ -215,7 +215,7 @@ async fn a_torn_tail_is_no_violation_and_stays_as_it_is() {
 }
 
 #[test]
-fn an_audit_that_cannot_be_made_says_why_and_finds_no_violation() {
+fn an_audit_that_cannot_run_prints_the_reason_and_reports_no_violation() {
     for fixture in StoreFixture::each_of_files() {
         let (code, stdout, stderr) = fixture.run(&["audit"]);
         assert_eq!((code, stdout.as_str()), (1, ""));

@@ -159,7 +159,7 @@ async fn a_running_shop_is_backed_up_into_each_engine_and_the_copy_can_be_starte
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_is_killed_is_whole_and_goes_on() {
+async fn a_killed_replica_is_consistent_and_continues_after_a_restart() {
     let source = StoreFixture::csv();
     let shop = source.start_all();
     let client = Client::of(&shop, "frontend");
@@ -201,7 +201,7 @@ fn start_at(store: &str, address: &ReservedAddress) -> Process {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_survives_its_shop_and_refuses_another_one() {
+async fn a_replica_continues_after_a_crash_of_its_shop_and_refuses_another_shop() {
     let (source, copy) = (StoreFixture::csv(), StoreFixture::sqlite());
     let address = ReservedAddress::new().unwrap();
     let (url, client) = (address.url(), Client::at(&address.url()));
@@ -245,7 +245,7 @@ async fn a_replica_survives_its_shop_and_refuses_another_one() {
 }
 
 #[test]
-fn groups_at_the_ends_of_pages_stay_whole() {
+fn groups_at_the_ends_of_pages_are_not_split() {
     let source = StoreFixture::csv();
     {
         let store = source.open();

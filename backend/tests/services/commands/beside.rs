@@ -18,7 +18,7 @@ use crate::client::Client;
 use crate::fixture::StoreFixture;
 
 #[tokio::test]
-async fn a_running_catalog_locks_out_changes_and_not_readers() {
+async fn a_running_catalog_excludes_other_writers_but_not_readers() {
     for fixture in [StoreFixture::csv(), StoreFixture::sqlite()] {
         let shop = fixture.start_all();
         let client = Client::of(&shop, "frontend");
@@ -38,7 +38,7 @@ async fn a_running_catalog_locks_out_changes_and_not_readers() {
 }
 
 #[test]
-fn an_audit_and_an_export_beside_new_segments_and_checkpoints_find_a_whole_store() {
+fn an_audit_and_an_export_read_a_consistent_store_while_segments_and_checkpoints_are_written() {
     const ROUNDS: usize = 150;
     let fixture = StoreFixture::csv();
     let folder = fixture.path("store");
@@ -152,7 +152,7 @@ fn damage(folder: &Path) {
 }
 
 #[test]
-fn the_one_object_of_json_says_why_a_command_could_not_be_run() {
+fn with_json_a_command_that_cannot_run_prints_one_object_with_the_reason() {
     let fixture = StoreFixture::csv();
     let copy = format!("csv:{}", fixture.path("copy").display());
     for command in [

@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::fixture::StoreFixture;
 
 #[test]
-fn a_catalog_goes_into_any_store_and_comes_out_as_it_was() {
+fn an_imported_catalog_is_exported_unchanged_by_every_engine() {
     let text = run(&["generate", "3000"]).1;
     for fixture in StoreFixture::each() {
         let file = fixture.file("books.csv", &text);
@@ -132,7 +132,7 @@ fn wrong_usage_and_a_missing_store_have_different_exit_codes() {
 }
 
 #[tokio::test]
-async fn an_edit_by_hand_is_taken_on_request_and_undoes_no_sale() {
+async fn an_edit_by_hand_is_imported_on_request_and_undoes_no_sale() {
     let fixture = StoreFixture::csv().with_four_books();
     fixture.sell(4).await;
     let catalog = fixture.path("store").join("catalog.csv");
@@ -189,7 +189,7 @@ fn import_into(url: &str, arguments: &[&str]) -> (i32, String, String) {
 }
 
 #[tokio::test]
-async fn a_running_shop_takes_a_file_and_keeps_its_stocks_on_request() {
+async fn an_import_into_a_running_shop_keeps_its_stocks_on_request() {
     let fixture = StoreFixture::csv().with_four_books();
     let shop = fixture.start_all();
     let client = Client::of(&shop, "frontend");
@@ -246,7 +246,7 @@ async fn a_running_shop_takes_a_file_and_keeps_its_stocks_on_request() {
 }
 
 #[test]
-fn changing_a_running_shop_needs_a_shop_and_its_token() {
+fn an_import_into_a_running_shop_needs_its_address_and_its_token() {
     let fixture = StoreFixture::csv();
     let file = fixture.file("books.csv", FOUR);
     let shop = fixture.start_all();
@@ -271,7 +271,7 @@ fn changing_a_running_shop_needs_a_shop_and_its_token() {
 }
 
 #[test]
-fn an_import_goes_on_when_the_shop_is_killed_in_the_middle() {
+fn an_import_continues_after_the_shop_is_killed() {
     let fixture = StoreFixture::sqlite().with_four_books();
     let address = testing::ReservedAddress::new().unwrap();
     let listen = address.to_string();

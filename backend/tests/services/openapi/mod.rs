@@ -188,7 +188,7 @@ async fn ask_for_books(service: &Documented) {
 }
 
 #[tokio::test]
-async fn the_answers_of_every_route_of_a_front_end_are_those_of_its_document() {
+async fn every_route_of_a_front_end_answers_as_documented() {
     let (shop, _) = start_shop();
     let shop = Documented::of(&shop.process, "frontend").await;
     shop.ask_for_health().await;
@@ -282,7 +282,7 @@ async fn the_answers_of_every_route_of_a_front_end_are_those_of_its_document() {
 }
 
 #[tokio::test]
-async fn the_answers_of_every_route_of_catalog_and_order_service_are_those_of_their_documents() {
+async fn every_route_of_catalog_and_order_service_answers_as_documented() {
     let (shop, _) = start_shop();
     let catalog = Documented::of(&shop.process, "catalog").await;
     let order = Documented::of(&shop.process, "order").await;
@@ -371,7 +371,7 @@ async fn the_answers_of_every_route_of_catalog_and_order_service_are_those_of_th
 }
 
 #[tokio::test]
-async fn a_service_that_lacks_another_one_or_has_too_many_requests_answers_as_documented() {
+async fn a_service_without_a_dependency_or_with_too_many_requests_answers_as_documented() {
     let nothing = "http://127.0.0.1:9";
     let neighbours = ["--catalog-url", nothing, "--order-url", nothing];
     let process = start(&[&["frontend", "--listen", ANY_PORT], &neighbours[..]].concat());
@@ -403,7 +403,7 @@ async fn a_service_that_lacks_another_one_or_has_too_many_requests_answers_as_do
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_parsed_gets_a_documented_status() {
+async fn a_malformed_message_gets_a_documented_status() {
     let (shop, client) = start_shop();
     let document = Document::of(&client).await;
     for (message, status) in [

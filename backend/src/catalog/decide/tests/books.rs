@@ -159,7 +159,7 @@ fn a_change_that_changes_nothing_is_recorded() {
 }
 
 #[test]
-fn a_condition_is_about_the_book_or_for_several_about_the_store() {
+fn a_condition_applies_to_one_book_or_for_several_books_to_the_store() {
     let shop = shop(3);
     let mut batch = DecisionBatch::new(&shop, NOW);
     let only_at = |tag: &str, update: CatalogUpdate| CatalogUpdate {
@@ -214,7 +214,7 @@ fn a_change_is_not_done_in_a_state_that_if_none_match_names() {
 }
 
 #[test]
-fn refusals_of_changes_are_limited_and_a_full_disk_takes_none() {
+fn refusals_of_changes_are_limited_and_none_is_recorded_on_a_full_disk() {
     let shop = shop(3);
     let mut batch = DecisionBatch::new(&shop, NOW).with_refusals_max(1);
     let verdict = batch.update_books(&several(&[], &[8, 9])).unwrap();

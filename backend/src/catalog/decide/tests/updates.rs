@@ -43,7 +43,7 @@ fn the_same_update_is_replayed_and_another_one_needs_another_key() {
 }
 
 #[test]
-fn an_update_of_the_stock_is_no_description_of_the_book_and_has_no_title() {
+fn an_update_of_the_stock_describes_no_book_and_has_no_title() {
     let mut described = shop(3);
     let set = to(3);
     let recorded = entry(DecisionBatch::new(&described, NOW).update_books(&set).unwrap());
@@ -58,7 +58,7 @@ fn an_update_of_the_stock_is_no_description_of_the_book_and_has_no_title() {
 }
 
 #[test]
-fn a_refused_order_is_no_refused_update() {
+fn an_update_with_the_key_of_a_refused_order_is_refused() {
     let mut shop = shop(3);
     let order = sale(1, 9);
     let mut batch = DecisionBatch::new(&shop, NOW);

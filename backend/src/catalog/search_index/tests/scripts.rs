@@ -158,7 +158,7 @@ const QUERIES: &[(&str, &[u64])] = &[
 ];
 
 #[test]
-fn queries_in_ten_scripts_find_what_people_expect() {
+fn queries_in_ten_scripts_find_the_expected_books() {
     let index = SearchIndex::new(
         BOOKS
             .map(|(number, title, author, topic)| book(number, title, author, topic))
