@@ -1,4 +1,4 @@
-//! What needs no environment. `tests/services/configuration.rs` has the precedence.
+//! Tests without the environment. `tests/services/configuration.rs` tests the precedence.
 
 mod table;
 
@@ -74,7 +74,7 @@ fn a_value_that_cannot_be_used_is_an_error_with_its_line_and_key() {
         let error = load(text, "all").unwrap_err();
         assert!(error.starts_with(expected), "{text:?}: {error}");
     }
-    // A flag comes before it.
+    // A flag overrides the value of the file, which is not parsed then.
     assert!(load("grace = \"soon\"", "all --grace 1s").is_ok());
 }
 

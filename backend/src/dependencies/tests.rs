@@ -6,7 +6,7 @@ use common::{Code, Epoch, Problem, Seq, Timestamp};
 
 use super::*;
 
-/// A service of that kind over that store, whose clock is right.
+/// The liveness of a service of that kind over that store, with a correct clock.
 fn up(service: ServiceKind, store: StoreId) -> Liveness {
     Liveness {
         status: LiveStatus::Ok,
@@ -37,7 +37,7 @@ fn refused() -> Error {
     }
 }
 
-/// The report on these answers of catalogs and order services; each probe took no time.
+/// The report on probes with these results of catalogs and order services, each without a delay.
 fn judge(
     history: &mut History,
     catalogs: Vec<Result<Liveness, Error>>,
@@ -185,12 +185,18 @@ fn a_service_whose_clock_is_an_hour_off_is_missing_after_three_probes_in_a_row()
         let report = probe(skewed());
         assert!(report.status.missing.is_empty() && report.is_suspicious);
     }
-    assert!(probe(catalog(store)).status.missing.is_empty(), "not in a row");
+    assert!(
+        probe(catalog(store)).status.missing.is_empty(),
+        "three wrong clocks count that are not in a row"
+    );
     for _ in 0..2 {
         assert!(probe(skewed()).status.missing.is_empty());
     }
     assert_missing(&probe(skewed()), &["catalog", "its clock is 3600.0 s ahead"]);
-    assert!(probe(catalog(store)).status.missing.is_empty(), "the clock was set");
+    assert!(
+        probe(catalog(store)).status.missing.is_empty(),
+        "a corrected clock is still reported"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,7 +205,7 @@ async fn requests_that_arrive_during_the_probes_share_a_report() {
     let silent = crate::fixture::endpoint(&format!("http://{}", listener.local_addr().unwrap()));
     let dependencies = Dependencies::new(Arc::new(RemoteCatalog::new(silent)), None);
     let reports = join_all((0..50).map(|_| dependencies.check())).await;
-    // One report for the first caller, and one for all that called meanwhile.
+    // The first caller has one report; all callers during its probes share another.
     let mut distinct: Vec<_> = reports.iter().map(Arc::as_ptr).collect();
     distinct.dedup();
     assert_eq!(distinct.len(), 2);

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::fixture::{endpoint, item};
 
-/// Receives the next batch of sales, and closes its connection without an answer.
+/// Receives the next batch of sales and closes the connection without an answer; returns the batch.
 async fn lost_sales(listener: &TcpListener) -> String {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -41,7 +41,7 @@ async fn an_order_whose_caller_was_dropped_is_sent_again_after_a_lost_answer() {
         deadline: Some(Deadline::after(Duration::from_secs(20))),
     };
     let first = tokio::select! {
-        _ = service.place(order) => panic!("there was no answer"),
+        _ = service.place(order) => panic!("the order got an answer"),
         first = lost_sales(&listener) => first,
     };
     assert!(

@@ -21,7 +21,7 @@ fn a_clock_before_1970_is_refused_at_the_start() {
     assert!(matches!(refused, Err(Error::Clock)));
 }
 
-/// Clients of a catalog and an order service.
+/// Clients of one catalog and one order service.
 struct Clients {
     name: &'static str,
     catalog: Arc<dyn Catalog>,
@@ -310,7 +310,7 @@ async fn a_purchase_whose_caller_is_dropped_at_any_await_is_done_as_a_whole() {
             bought += 1;
             match ended {
                 None => times += 1,
-                // A thread that waited for a processor may find the answer at its first poll.
+                // After a delay of this thread the first poll may find the answer.
                 Some(_) if times == 1 => assert!(bought < 50, "every first poll ended the call of {}", clients.name),
                 Some(_) => break,
             }
@@ -373,7 +373,7 @@ async fn a_call_at_its_deadline_has_an_unknown_outcome_and_a_closed_catalog_chan
         resent: false,
         deadline,
     };
-    // Behind 4,000 other sales it is not decided before its call ends.
+    // The 4,000 sales before it delay the decision beyond the end of the call.
     let other = |_| common::wire::Sale {
         id: OrderId::generate(),
         lines: order(&[2]).lines,
@@ -441,7 +441,7 @@ async fn a_follower_that_joins_while_books_are_sold_gets_each_entry_once_before_
     shop.stop().await;
     for recorder in recorders {
         let mut seqs = recorder.0.lock().unwrap().clone();
-        assert_eq!(seqs.pop(), Some(u64::MAX), "the end is announced");
+        assert_eq!(seqs.pop(), Some(u64::MAX), "the follower is not informed of the end");
         assert!(seqs.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{seqs:?}");
     }
 }

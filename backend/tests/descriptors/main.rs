@@ -1,4 +1,4 @@
-//! A store in a process without free descriptors. A program of its own, because the test uses up all of them.
+//! A store in a process without free descriptors. The test is a separate program because it opens all descriptors.
 
 use std::fs::File;
 
@@ -9,7 +9,7 @@ use store::csv::CsvStore;
 use store::sqlite::SqliteStore;
 use store::{Error, Store};
 
-/// Enough for a store, and quickly used up.
+/// Limit on open descriptors: enough for a store, and quickly reached.
 const DESCRIPTORS_MAX: u64 = 100;
 
 /// Opens files until no descriptor is left.
@@ -17,7 +17,7 @@ fn use_up_descriptors() -> Vec<File> {
     std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
 }
 
-/// Panics on an error after which the store would be closed.
+/// Panics on an error after which a catalog would close the store.
 #[track_caller]
 fn assert_stays_open<T>(what: &str, result: Result<T, Error>) {
     if let Err(error) = result {

@@ -6,7 +6,7 @@ use common::wire::Book;
 use common::{Entry, OrderId, Seq};
 use store::{Error, Store, StoreState};
 
-/// A store that does not find orders from before its last restart.
+/// A store whose bug is that it does not find orders from before its last restart.
 #[derive(Debug)]
 pub(super) struct Forgetful(pub(super) Box<dyn Store>, pub(super) Seq);
 

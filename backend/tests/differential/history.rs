@@ -17,7 +17,7 @@ use uuid::Uuid;
 /// One step of a history.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// A batch, which may be empty.
+    /// A batch of requests, possibly empty.
     Decide(Vec<Request>),
     /// A batch whose head is not the store's.
     DecideAtWrongHead(Vec<Request>),
@@ -30,7 +30,7 @@ pub(super) enum Step {
 /// One request within a batch.
 #[derive(Debug, Clone)]
 pub(super) enum Request {
-    /// The copies of each book.
+    /// An order, with the number of copies of each book.
     Buy {
         lines: BTreeMap<u32, u64>,
         keyed: bool,
@@ -57,13 +57,13 @@ pub(super) enum Request {
 /// How a repetition differs from the first request.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Twist {
-    /// Not at all.
+    /// The repetition is equal to the first request.
     Same,
-    /// It is marked as resent.
+    /// The repetition is marked as resent.
     Resent,
-    /// Its deadline has passed.
+    /// The deadline of the repetition has passed.
     Late,
-    /// It has other content.
+    /// The repetition has other content.
     Other,
 }
 
@@ -148,7 +148,7 @@ pub(super) fn filling() -> Step {
     Step::Import((1..).zip(stocks).map(spec).collect())
 }
 
-/// Any history.
+/// A strategy for random histories.
 pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => vec(request(), 0..8).prop_map(Step::Decide),
@@ -168,7 +168,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// All ids that were used, and one that was not.
+    /// All ids that were used, and an unused one.
     pub(super) fn orders(&self) -> Vec<OrderId> {
         (0..=self.commands.len() as u128).map(order).collect()
     }
@@ -276,7 +276,7 @@ fn repeat(mut command: Command, twist: Twist, soon: Deadline, past: Deadline) ->
 
 fn import(specs: &[BookSpec], loaded: &StoreState, now: Timestamp) -> Action {
     let mut books: Vec<Book> = Vec::new();
-    // The last spec of a book counts.
+    // If a book has several specs, the last one counts.
     for spec in specs {
         books.retain(|book| book.item != number(spec.item));
         books.push(book(spec.item, spec.title, spec.stock));
@@ -303,7 +303,7 @@ fn number(item: u32) -> ItemNumber {
     ItemNumber::try_from(u64::from(item)).unwrap()
 }
 
-/// The name of a verdict, for counting.
+/// The name under which a verdict is counted.
 pub(super) fn name_of(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Recorded { replayed: true, .. } => "replayed",
@@ -323,6 +323,6 @@ pub(super) fn name_of(verdict: &Verdict) -> &'static str {
         Verdict::PreconditionFailed => "precondition failed",
         Verdict::OutOfRange => "out of range",
         Verdict::TooManyRefusals => "too many refusals",
-        Verdict::DiskFull => "no room",
+        Verdict::DiskFull => "disk full",
     }
 }

@@ -1,7 +1,7 @@
-//! The same random history on every store gives the same answers, the same books, and byte-equal ledgers.
+//! The same random history gives the same answers, the same books and byte-equal ledgers in every store.
 //!
-//! The real deciding code decides each batch only on the state that a store returns. Times and ids are part of the history,
-//! so that two stores have no reason to differ. A history is data: proptest shrinks one that fails until every step is
+//! The production code decides each batch on the state that a store returns. Times and ids are part of the history,
+//! so that the stores do not differ by chance. A history is data: proptest shrinks a failing one until every step is
 //! needed.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -22,7 +22,7 @@ use store::{EditPolicy, Error, Store, StoreState, csv, postgres, sqlite};
 use self::forgetful::Forgetful;
 use self::history::{Command, Driver, Step};
 
-/// Histories of one run; `PROPTEST_CASES` asks for more.
+/// Number of histories of one run, unless `PROPTEST_CASES` sets another.
 const HISTORIES: u32 = 32;
 
 /// A store under test, which a history may restart.
@@ -97,7 +97,7 @@ impl Tested {
         }
     }
 
-    /// Ends the process without a checkpoint and starts another.
+    /// Simulates a crash: drops the store without a checkpoint and opens it again.
     fn restart(&mut self) {
         self.store = None;
         self.store = Some((self.open)().unwrap());
@@ -335,15 +335,15 @@ fn a_forgetful_store_is_found_by_a_minimal_history() {
     let Err(TestError::Fail(why, mut steps)) = runner(200).run(&history::steps(), compare) else {
         panic!("the forgetful store was not found");
     };
-    // Commands are removed before the others are simplified, so one may be left that is not needed any more.
+    // Commands are removed before the others are simplified, so a needless command may be left.
     let fails = |steps: &Vec<Step>| compare(steps.clone()).is_err();
     while let Some(fewer) = without_one_command(&steps).into_iter().find(fails) {
         steps = fewer;
     }
     eprintln!("{why}\n{steps:?}");
-    // A step that loses its last command is not always removed, too.
+    // A step without commands is not always removed.
     steps.retain(|step| !matches!(step, Step::Decide(commands) if commands.is_empty()));
-    // An order, and a restart.
+    // The minimal history is an order and a restart.
     assert!(
         matches!(&steps[..], [Step::Decide(commands), Step::Restart] if commands.len() == 1),
         "{steps:?}"

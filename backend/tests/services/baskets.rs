@@ -1,4 +1,4 @@
-//! Orders of several lines: all are sold or none, whatever happens to the services.
+//! Orders of several lines: either all lines are sold or none, also when services are killed.
 
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use crate::fixture::{StoreFixture, start_shop};
 
 const PERSUASION: &str = r#"{"title":"Persuasion","author":"Jane Austen","topic":"novels","cost":"7","stock":3}"#;
 
-/// Sends a change under a key, again while the shop cannot decide it: a database on a busy machine may take too long.
+/// Sends a change under a key, and retries it until it is decided: a database on a busy machine may exceed the deadline.
 async fn send(client: &Client, method: &str, path: &str, key: &str, body: &str) -> Reply {
     let headers = [AUTHORIZED, ("idempotency-key", key)];
     eventually("a decision on a change", || async {
@@ -56,7 +56,7 @@ async fn a_book_is_added_changed_and_withdrawn_while_clients_read_and_buy() {
     assert_eq!(
         (&changed["title"], &changed["stock"], changed.get("author")),
         (&"Anne Elliot".into(), &2.into(), None),
-        "the stock stays where none is given"
+        "a change without a stock leaves the stock unchanged"
     );
     let receipt = async || {
         client
@@ -67,7 +67,7 @@ async fn a_book_is_added_changed_and_withdrawn_while_clients_read_and_buy() {
     assert_eq!(
         receipt().await,
         sold,
-        "with the title and the cost at which it was sold"
+        "the receipt has the title and the cost at the time of the sale"
     );
     assert_eq!(client.get("/search?q=persuasion").await.json()["books"], json!([]));
 
@@ -120,7 +120,11 @@ async fn several_books_change_together_and_readers_see_all_of_it() {
         (unknown.summary(), &unknown.json()["items"]),
         ("404 unknown-item".to_owned(), &json!([4, 8]))
     );
-    assert_eq!(client.get("/search?item=7").await.status, 404, "nothing of it is done");
+    assert_eq!(
+        client.get("/search?item=7").await.status,
+        404,
+        "a refused change is not applied in part"
+    );
     assert_eq!(client.stock(3).await, 300);
     let many: Vec<u64> = (1..=1_001).collect();
     for body in [

@@ -11,15 +11,15 @@ use rustix::process::{Pid, Signal, kill_process};
 use testing::{Process, WAIT_TIMEOUT};
 
 pub(crate) const TOKEN: &str = "a-token-for-tests";
-/// Listening here takes a free port.
+/// An address with a free port.
 pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
 
-/// Starts one service, or all of them, and waits until they listen.
+/// Starts one service or all services, and waits until they listen.
 pub(crate) fn start(arguments: &[&str]) -> Process {
     try_start(arguments).unwrap_or_else(|error| panic!("bookstored {arguments:?}: {error}"))
 }
 
-/// Like [`start`]. An error if the process ends before its services listen.
+/// Like [`start`], but returns an error if the process ends before its services listen.
 pub(crate) fn try_start(arguments: &[&str]) -> io::Result<Process> {
     start_command(command(arguments), arguments)
 }
@@ -67,7 +67,7 @@ pub(crate) fn all_arguments(store: &str) -> [&str; 9] {
     ]
 }
 
-/// One process for each service.
+/// Three processes, one for each service.
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) catalog: Process,
@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
     )
 }
 
-/// Asserts that these arguments are wrong usage.
+/// Asserts that `bookstored` refuses these arguments as wrong usage.
 #[track_caller]
 pub(crate) fn assert_wrong_usage(arguments: &[&str]) {
     assert!(try_start(arguments).is_err(), "{arguments:?} was accepted");
@@ -116,7 +116,7 @@ pub(crate) fn assert_wrong_usage(arguments: &[&str]) {
     assert_eq!(code, 2, "{arguments:?}: {message}");
 }
 
-/// Panics unless the text contains every one of these.
+/// Panics unless the text contains every expected part.
 #[track_caller]
 pub(crate) fn assert_contains(text: &str, expected: &[&str]) {
     for expected in expected {

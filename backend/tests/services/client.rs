@@ -38,7 +38,7 @@ impl Reply {
     }
 }
 
-/// A client with connections of its own.
+/// A client with its own connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -46,7 +46,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client of the service of that name.
+    /// A client of the service `service` of a process.
     pub(crate) fn of(process: &Process, service: &str) -> Self {
         Self::at(process.url(service))
     }

@@ -32,7 +32,7 @@ fn a_flag_overrides_a_variable_which_overrides_the_file_which_overrides_a_defaul
         "drain-delay = \"3s\" # environment BOOKSTORE_DRAIN_DELAY",
         "books = \"a.csv\" # file, line 3",
         "listen = \"127.0.0.1:8081\" # default",
-        // The variable holds the token itself, and comes before the file.
+        // The variable holds the token itself, and overrides the file.
         "# admin-token-file is not set",
         "# BOOKSTORE_ADMIN_TOKEN is set in the environment; it is not shown",
     ] {

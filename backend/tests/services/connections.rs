@@ -1,4 +1,4 @@
-//! Misbehaving connections, which must cost the services no memory, no descriptors and no purchase.
+//! Misbehaving connections must not exhaust memory or descriptors, and must not cause a lost purchase.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -13,7 +13,7 @@ use crate::fixture::{StoreFixture, start_shop};
 
 /// A write without progress for this long is blocked.
 const STALLED: Duration = Duration::from_secs(1);
-/// More than the buffers of both ends of a connection hold, in bytes.
+/// A number of bytes that exceeds the buffers of both ends of a connection.
 const PIPELINED_BYTES: usize = 32 * 1024 * 1024;
 /// The memory that a client which reads no responses may cost the server, in KiB.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
@@ -111,7 +111,7 @@ fn a_malformed_message_gets_an_error_status_after_the_answers_to_earlier_request
         let start = message.get(..40).unwrap_or(message);
         for before in ["", earlier] {
             let answers = match status {
-                // Parsed well: the connection stays open for the next request.
+                // The message is valid: the connection stays open for the next request.
                 415 => exchange_and_close(&shop.process, "frontend", &format!("{before}{message}")),
                 _ => exchange(&shop.process, "frontend", &format!("{before}{message}")),
             };
@@ -184,7 +184,7 @@ async fn a_low_soft_limit_of_descriptors_is_raised() {
 async fn idle_connections_beyond_the_limit_do_not_delay_purchases() {
     let store = StoreFixture::csv();
     let shop = start_with_limit("ulimit -n 1024", &all_arguments(&store.url));
-    // Every other one has begun a request.
+    // Every second connection has sent part of a request.
     let mut idle: Vec<_> = (0..925).map(|_| connect(&shop, "frontend")).collect();
     for stream in idle.iter_mut().step_by(2) {
         stream.write_all(b"POST /buy HTT").unwrap();
@@ -209,7 +209,7 @@ async fn busy_connections_beyond_the_limit_take_turns() {
         assert_eq!(answer.status, 200);
         served.fetch_add(1, Ordering::Relaxed);
         while served.load(Ordering::Relaxed) < clients.len() {
-            // Its connection may be closed at this moment.
+            // The service may close the connection at this moment.
             let _ = try_send(client.request("GET", "/topics")).await;
         }
     });

@@ -1,4 +1,4 @@
-//! A catalog whose database is away, read-only, or without its standby.
+//! A catalog whose database is unreachable, read-only, or without its standby.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) async fn wait_until_ready(client: &Client) {
     .await;
 }
 
-/// Waits until the service is not ready, and returns what it says.
+/// Waits until the service is not ready, and returns the body of `/readyz`.
 async fn not_ready(client: &Client) -> String {
     eventually("the service is not ready", || async {
         let reply = client.get("/readyz").await;
@@ -86,7 +86,7 @@ async fn an_unreachable_database_is_reported_to_clients_and_logged_once() {
         assert_contains(&read.body, &["database cannot be reached"]);
     }
     assert_contains(&not_ready(&catalog).await, &["No such file"]);
-    // A fault that it found twice in another process would be logged by the front-end too.
+    // The front-end would also log a fault of the catalog that it detected twice.
     for _ in 0..3 {
         assert_contains(&not_ready(&frontend).await, &["its database does not answer"]);
     }
@@ -97,7 +97,7 @@ async fn an_unreachable_database_is_reported_to_clients_and_logged_once() {
     let lines: Vec<&str> = log
         .lines()
         .filter(|line| line.contains("WARN") && !line.contains(" sqlx"))
-        // Where it lasts for more than ten seconds, as on a busy machine.
+        // This line appears if the fault lasts for more than ten seconds, as on a busy machine.
         .filter(|line| !line.contains("does not serve, still"))
         .collect();
     assert_eq!(lines.len(), 1, "{log}");
@@ -125,7 +125,7 @@ async fn a_read_only_database_is_reported_and_sales_resume_when_it_accepts_write
     assert_eq!(client.buy(1, 1, None).await.status, 200);
 }
 
-/// With a standby that is required and away, a commit is not answered.
+/// Requires a synchronous standby; while it is missing, a commit is not acknowledged.
 fn require_standby(server: &Server, names: &str) {
     server.sql(&format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'"));
     server.sql("SELECT pg_reload_conf()");
@@ -142,7 +142,7 @@ async fn a_sale_waits_for_a_missing_standby_and_is_answered_once_it_is_connected
     assert_eq!(client.buy(1, 1, Some(&key)).await.summary(), "504 deadline-exceeded");
     assert_contains(&not_ready(&catalog).await, &["synchronous standby"]);
     assert_eq!(client.buy(2, 1, None).await.summary(), "503 unavailable");
-    assert_eq!(client.stock(1).await, 400, "a sale that may be lost is not shown");
+    assert_eq!(client.stock(1).await, 400, "a read shows a sale that may be lost");
     assert!(shop.is_running());
     require_standby(&server, "");
     wait_until_ready(&catalog).await;
@@ -188,7 +188,7 @@ async fn a_start_waits_for_a_missing_standby_and_reports_it() {
     require_standby(&server, "*");
     let shop = start_catalog(&fixture.url);
     let catalog = Client::of(&shop, "catalog");
-    eventually("the standby is named", || async {
+    eventually("the standby is reported", || async {
         catalog
             .get("/topics")
             .await
@@ -223,13 +223,13 @@ async fn a_sale_of_another_catalog_is_visible_once_the_standby_has_it() {
         let waiting = server.waiting_commit();
         server.sql(&format!("SELECT pg_cancel_backend({waiting})"));
     });
-    // The signal takes a moment.
+    // The cancellation takes effect with a delay.
     let stored = format!("SELECT 1 FROM {}.ledger WHERE ord = '{key}'", fixture.schema());
-    eventually("the sale is in the database, for everyone to read", || async {
+    eventually("the sale is visible in the database", || async {
         (!server.sql(&stored).is_empty()).then_some(())
     })
     .await;
-    // But not on the standby: the confirmation waits.
+    // The sale is not on the standby: the confirming read waits.
     tokio::task::block_in_place(|| server.waiting_commit());
     let order = format!("/ledger/orders/{key}");
     assert_eq!(reader.get(&order).await.summary(), "503 unavailable");

@@ -17,7 +17,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// Adds the text of every source file below a folder.
+/// Appends the text of every source file below a folder to `sources`.
 fn read_sources(folder: &Path, sources: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

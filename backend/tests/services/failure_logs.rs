@@ -1,4 +1,4 @@
-//! What is logged while a service that others need is down.
+//! The log lines of a service while one of its dependencies is unreachable.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use crate::bookstored::{ANY_PORT, start, start_logged};
 use crate::client::Client;
 use crate::fixture::StoreFixture;
 
-/// Failed requests of each kind.
+/// Number of failed requests of each kind.
 const FAILURES: usize = 1_000;
-/// A begin, an end, and as much again for each neighbour that stays in doubt for a while.
+/// Maximum number of log lines: the begin and the end of the fault, and those of each dependency that fails for a while.
 const LINES_MAX: usize = 12;
 
 fn lines(log: &Path) -> Vec<String> {
@@ -18,7 +18,7 @@ fn lines(log: &Path) -> Vec<String> {
     log.lines().map(str::to_owned).collect()
 }
 
-/// Looks a book up and buys it until both have failed often enough.
+/// Reads the topics and buys a book until [`FAILURES`] of both requests have failed.
 async fn fail_repeatedly(client: &Client) {
     let mut failures = 0;
     while failures < FAILURES {
@@ -58,7 +58,7 @@ async fn a_stopped_catalog_costs_a_few_log_lines_however_many_requests_fail() {
         .await;
         assert!(lines.len() <= LINES_MAX, "{} lines: {lines:#?}", lines.len());
         let refused = lines.iter().find(|line| line.contains("Connection refused"));
-        let refused = refused.unwrap_or_else(|| panic!("no cause: {lines:#?}"));
+        let refused = refused.unwrap_or_else(|| panic!("no line names the cause: {lines:#?}"));
         assert_eq!(refused.matches("os error").count(), 1, "{refused}");
         assert!(refused.contains(&format!("calls to {url} fail")), "{refused}");
     }

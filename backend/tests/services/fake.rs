@@ -1,10 +1,10 @@
-//! Programs that answer at a service's address and are none.
+//! Fake services: programs that answer HTTP requests with fixed responses.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
-/// Starts a program that answers each request, whose head it gets, with `respond`; returns its address.
+/// Starts a server that answers each request with `respond`, which gets the request's head; returns its address.
 pub(crate) fn start_fake(respond: impl Fn(&str) -> String + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -36,12 +36,12 @@ impl StoreFixture {
         [Self::csv(), Self::sqlite()]
     }
 
-    /// On the server that the tests share. `None` if PostgreSQL may be missing and is.
+    /// A store on the server that the tests share. `None` if PostgreSQL is missing and may be skipped.
     pub(crate) fn postgres() -> Option<Self> {
         Some(Self::on(Server::shared()?))
     }
 
-    /// On a server of its own, which can be killed. `None` if PostgreSQL may be missing and is.
+    /// A store on its own server, which can be killed. `None` if PostgreSQL is missing and may be skipped.
     pub(crate) fn postgres_on_own_server() -> Option<Self> {
         Some(Self::on(Arc::new(Server::start(&[])?)))
     }
@@ -54,7 +54,7 @@ impl StoreFixture {
         Self { folder, url, server }
     }
 
-    /// One of each engine; without PostgreSQL if that may be missing and is.
+    /// A store of each engine; without PostgreSQL if it is missing and may be skipped.
     pub(crate) fn each() -> Vec<Self> {
         let files = Self::each_of_files().into_iter();
         files.chain(Self::postgres()).collect()
@@ -71,7 +71,7 @@ impl StoreFixture {
         rest.split('&').next().unwrap()
     }
 
-    /// The file of a CSV or SQLite store that has the ledger.
+    /// The file of a CSV or SQLite store that contains the ledger.
     pub(crate) fn ledger_file(&self) -> PathBuf {
         self.path(if self.engine() == "csv" {
             "store/ledger.csv"
@@ -92,12 +92,12 @@ impl StoreFixture {
         path.display().to_string()
     }
 
-    /// Starts all services over it in one process.
+    /// Starts all services over this store in one process.
     pub(crate) fn start_all(&self) -> Process {
         bookstored::start_all(&self.url)
     }
 
-    /// A book's stock in the catalog file of a CSV store.
+    /// The stock of a book in the catalog file of a CSV store.
     pub(crate) fn stock_in_catalog_file(&self, item: u32) -> i64 {
         let rows = rows(&self.path("store").join("catalog.csv"));
         let row = rows.iter().find(|row| row[0] == item.to_string());

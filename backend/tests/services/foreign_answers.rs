@@ -1,4 +1,4 @@
-//! Answers of programs that are no service of the bookstore, at the address of one: none of them reaches a client.
+//! Responses of other programs at the address of a service: the front-end never passes them on to a client.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::bookstored::{ANY_PORT, start};
 use crate::client::{AUTHORIZED, Client, key};
 use crate::fake::{response, start_fake};
 
-/// A front-end in front of that program.
+/// Starts a front-end whose services are that program.
 fn start_before(url: &str) -> testing::Process {
     let urls = ["--catalog-url", url, "--order-url", url];
     start(&[&["frontend", "--listen", ANY_PORT], &urls[..]].concat())
@@ -38,7 +38,7 @@ async fn a_page_or_another_programs_json_is_never_passed_on_as_a_success() {
             assert_eq!(reply.summary(), "503 unavailable", "{path}: {body}");
             assert!(!reply.body.contains("Welcome"), "{}", reply.body);
         }
-        // It is not known what the program has done.
+        // The outcome of the request is unknown.
         let changed = client.send("PUT", "/stock/1", &[AUTHORIZED], r#"{"stock":1}"#).await;
         assert_eq!(changed.summary(), "504 deadline-exceeded", "{body}");
         let bought = client.buy(1, 1, None).await;

@@ -1,4 +1,4 @@
-//! A disk without room: sales are refused, reads continue, and a start serves reads.
+//! A full disk: sales are refused, reads continue, and a start serves reads.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -26,7 +26,7 @@ async fn assert_reads(client: &Client) {
     }
 }
 
-/// In a batch of the order service, an order that was sold before is answered beside those that need room.
+/// Asserts that one batch answers an earlier order and refuses the new ones, which need disk space.
 async fn assert_one_batch(orders: &Client, sold: &str) {
     let again = format!(r#"{{"order":"{sold}","item":2,"quantity":1,"keyed":true}}"#);
     let batch = format!(r#"{{"orders":[{{"item":1}},{again},{{"item":1}},{{"item":99}}]}}"#);
@@ -50,7 +50,7 @@ async fn sell_until_full(client: &Client) {
             "200" => {}
             full => return assert_eq!(full, "507 storage-full"),
         }
-        // Refusals take room as well.
+        // Recorded changes take disk space as well.
         let restock = client.send("PUT", "/stock/1", &[crate::client::AUTHORIZED], r#"{"stock":400}"#);
         restock.await;
     }
@@ -89,7 +89,7 @@ async fn reads_are_answered_while_sales_are_refused_on_a_full_disk() {
         assert_eq!(client.stock(4).await, 500);
         assert_eq!(client.get("/readyz").await.status, 503);
         disk.make_room();
-        eventually("it is ready again, without a sale", || async {
+        eventually("the shop is ready again without a sale", || async {
             (client.get("/readyz").await.status == 200).then_some(())
         })
         .await;
@@ -117,14 +117,14 @@ async fn a_start_on_a_full_disk_serves_reads_and_sells_once_there_is_disk_space(
         assert_reads(&client).await;
         assert_eq!(client.get(&format!("/orders/{sold}")).await.body, receipt.body);
         assert_eq!(client.buy(2, 1, Some(&sold)).await.body, receipt.body);
-        // SQLite may find room in its log.
+        // SQLite may have free space in its write-ahead log.
         if index == 0 {
             assert_eq!(client.buy(1, 1, None).await.summary(), "507 storage-full");
         }
         sell_until_full(&client).await;
         assert_reads(&client).await;
         disk.make_room();
-        eventually("there is room again", || async {
+        eventually("a sale succeeds again", || async {
             (client.buy(2, 1, None).await.status == 200).then_some(())
         })
         .await;
@@ -148,7 +148,7 @@ impl Waiting {
         Self { child, output }
     }
 
-    /// Waits until it has written these words.
+    /// Waits until the process has written `words` to the file `name`.
     async fn wrote(&self, name: &str, words: &str) {
         eventually(words, || async {
             let text = fs::read_to_string(self.output.path().join(name)).unwrap();
@@ -168,8 +168,8 @@ impl Drop for Waiting {
 #[tokio::test]
 async fn an_upgrade_waits_for_disk_space_and_a_signal_ends_the_wait() {
     let format_1 = Path::new(env!("CARGO_MANIFEST_DIR")).join("store/tests/format_1");
-    // SQLite needs room for the index of its log to read the old store.
-    for (index, room_kib) in [0, 40].into_iter().enumerate() {
+    // SQLite needs disk space for the index of its write-ahead log to read the old store.
+    for (index, space_kib) in [0, 40].into_iter().enumerate() {
         let Some(disk) = SmallDisk::mount() else { return };
         fs::create_dir(disk.path().join("store")).unwrap();
         for entry in fs::read_dir(format_1.join("csv")).unwrap() {
@@ -178,14 +178,16 @@ async fn an_upgrade_waits_for_disk_space_and_a_signal_ends_the_wait() {
         }
         fs::copy(format_1.join("books.db"), disk.path().join("store.db")).unwrap();
         let spare = disk.path().join("spare");
-        fs::write(&spare, vec![0; room_kib * 1024]).unwrap();
+        fs::write(&spare, vec![0; space_kib * 1024]).unwrap();
         disk.fill();
         fs::remove_file(spare).unwrap();
         let url = &urls(&disk)[index];
         let mut stopped = Waiting::start(url);
         stopped.wrote("stderr", "waits for room").await;
         kill_process(Pid::from_child(&stopped.child), Signal::TERM).unwrap();
-        let status = eventually("it stops", || std::future::ready(stopped.child.try_wait().unwrap()));
+        let status = eventually("the process stops", || {
+            std::future::ready(stopped.child.try_wait().unwrap())
+        });
         assert!(status.await.success());
         let upgraded = Waiting::start(url);
         upgraded.wrote("stderr", "waits for room").await;

@@ -170,25 +170,33 @@ async fn a_request_with_the_current_entity_tag_gets_304_until_the_book_changes()
     let book = client.get("/search?item=1").await;
     let tag = book.header("etag").unwrap();
     assert_eq!(tag, "\"1\"");
-    let ask = async || {
+    let get_unless_current = async || {
         client
             .send("GET", "/search?item=1", &[("if-none-match", tag)], "")
             .await
     };
-    let same = ask().await;
+    let same = get_unless_current().await;
     assert_eq!((same.status, same.body.as_str()), (304, ""));
     let lines = [("if-none-match", "\"0\""), ("if-none-match", tag)];
     assert_eq!(
         client.send("GET", "/search?item=1", &lines, "").await.status,
         304,
-        "two lines are one list"
+        "two header lines are one list"
     );
     assert_eq!(client.buy(2, 1, None).await.status, 200);
-    assert_eq!(ask().await.status, 304, "another book's sale changed this one's tag");
+    assert_eq!(
+        get_unless_current().await.status,
+        304,
+        "a sale of another book changed the tag"
+    );
     assert_eq!(client.buy(1, 1, None).await.status, 200);
-    assert_eq!(ask().await.status, 200);
+    assert_eq!(get_unless_current().await.status, 200);
     let list = client.get("/topics").await;
-    assert_eq!(list.header("etag"), Some("\"6\""), "a list is as new as the store");
+    assert_eq!(
+        list.header("etag"),
+        Some("\"6\""),
+        "the tag of a list is the head of the store"
+    );
 }
 
 #[tokio::test]
@@ -211,7 +219,11 @@ async fn repeated_reads_hit_the_cache_and_never_go_back_in_time() {
     }
     for _ in 0..50 {
         let stock = client.buy(2, 1, None).await.json()["stock"].as_i64().unwrap();
-        assert_eq!(client.stock(2).await, stock, "a purchase was not seen by its buyer");
+        assert_eq!(
+            client.stock(2).await,
+            stock,
+            "the buyer's next read does not show the purchase"
+        );
     }
     for fresh in [("cache-control", "no-cache"), ("bookstore-seq", "1000000")] {
         let reply = client.send("GET", "/search?item=2", &[fresh], "").await;
@@ -230,7 +242,7 @@ async fn while_the_catalog_is_unreachable_cached_books_are_served_with_their_age
     });
     let cached = cached.await;
     drop(services.catalog);
-    let aged = eventually("the loss is noticed", || async {
+    let aged = eventually("the front-end has detected that the catalog is unreachable", || async {
         let reply = client.get("/search?item=1").await;
         reply.headers.contains_key("age").then_some(reply)
     });

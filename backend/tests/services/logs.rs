@@ -17,11 +17,11 @@ fn start(store: &StoreFixture, filter: &str, flags: &[&str], log: &Path) -> Proc
     Process::start(&mut command, 3).unwrap()
 }
 
-/// The events of a log in JSON that satisfy a condition, once there is one.
+/// Waits for an event of a JSON log that satisfies a condition; returns all such events.
 async fn events(log: &Path, what: &str, condition: impl Fn(&Value) -> bool) -> Vec<Value> {
     eventually(what, || async {
         let text = fs::read_to_string(log).unwrap();
-        // The last line may not be whole yet.
+        // The last line may be incomplete.
         let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let events = lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
         let events: Vec<Value> = events.filter(&condition).collect();

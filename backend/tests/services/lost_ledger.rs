@@ -1,5 +1,5 @@
-//! A ledger that is missing at a start, or is removed under a running shop: no key is sold twice, and no sale is lost in a
-//! file without a name.
+//! A ledger that is missing at a start, or is removed while the shop runs: no key is sold twice, and no sale is written to
+//! a deleted file.
 
 use std::fs;
 
@@ -34,10 +34,10 @@ async fn a_store_without_its_ledger_is_refused_until_init_begins_a_new_one() {
         assert_eq!(
             client.buy(1, 5, Some(&key)).await.status,
             200,
-            "the shopkeeper has decided so"
+            "--init begins a new ledger, so that the key is free"
         );
         assert!(shop.stop().success());
-        // Where a ledger is the flag changes nothing.
+        // If a ledger exists, the flag has no effect.
         let shop = start(&arguments);
         assert_eq!(Client::of(&shop, "frontend").stock(1).await, 395);
     }
@@ -67,7 +67,7 @@ async fn a_ledger_that_is_removed_under_a_running_shop_stops_it() {
         fs::remove_file(store.ledger_file()).unwrap();
         let purchase = client.request("POST", "/buy").body(r#"{"item":1}"#);
         let sold = try_send(purchase).await.is_ok_and(|reply| reply.status == 200);
-        assert!(!sold, "sold into a file without a name");
+        assert!(!sold, "a sale was written to a deleted file");
         let status = eventually("the shop ends", || std::future::ready(shop.exit_status())).await;
         assert_eq!(status.code(), Some(1));
         let (code, _, stderr) = run(&all_arguments(&store.url));

@@ -1,4 +1,4 @@
-//! What `GET /metrics` exports.
+//! The metrics that `GET /metrics` exports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -31,7 +31,7 @@ fn samples(text: &str) -> Samples {
     };
     let samples = Vec::from_iter(lines.map(sample));
     let by_name = Samples::from_iter(samples.iter().cloned());
-    assert_eq!(by_name.len(), samples.len(), "a sample is there twice");
+    assert_eq!(by_name.len(), samples.len(), "a sample is exported twice");
     by_name
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn families(text: &str) -> BTreeSet<String> {
     types.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
 }
 
-/// Asserts that `promtool` accepts a document and its names. Nothing is asserted if it may be missing and is.
+/// Asserts that `promtool` accepts a document and its names. Skipped if `promtool` is missing and may be skipped.
 fn check_by_promtool(text: &str) {
     let command = Command::new("promtool")
         .args(["check", "metrics"])
@@ -62,7 +62,7 @@ fn check_by_promtool(text: &str) {
     );
 }
 
-/// What each service of one shop exports after a few requests: catalog, order, frontend.
+/// The metrics of catalog, order service and front-end of one shop after a few requests.
 async fn scrape_each(catalog: &Process, order: &Process, frontend: &Process) -> [String; 3] {
     let client = Client::of(frontend, "frontend");
     for (item, quantity) in [(1, 1), (1, 2), (999, 1)] {
@@ -186,9 +186,9 @@ async fn three_processes_export_the_batches_between_them() {
     }
 }
 
-/// Waits until the front-end has asked its neighbours and follows the feed.
+/// Waits until the front-end has probed its dependencies and follows the feed.
 async fn wait_until_observed(frontend: &Client) {
-    eventually("the neighbours are asked and the feed is connected", || async {
+    eventually("the dependencies are probed and the feed is connected", || async {
         let text = frontend.get("/metrics").await.body;
         let is_observed =
             text.contains("neighbour=\"order\"") && text.contains("bookstore_feed_connected{service=\"frontend\"} 1");

@@ -1,4 +1,4 @@
-//! The dashboard and the alerts name only what is exported, and every alert has an entry in the runbook.
+//! The dashboard and the alerts name only exported metrics, and every alert has an entry in the runbook.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn metrics_of(expression: &str) -> BTreeSet<String> {
     metrics.map(str::to_owned).collect()
 }
 
-/// The values of `key` in a YAML file with one value a line.
+/// The values of `key` in a YAML file with one value per line.
 fn values<'a>(yaml: &'a str, key: &str) -> Vec<&'a str> {
     let key = format!("{key}: ");
     let lines = yaml.lines().map(|line| line.trim_start().trim_start_matches("- "));

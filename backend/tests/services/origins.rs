@@ -1,4 +1,4 @@
-//! The hosts that a service answers to, and the web pages that may change something.
+//! The hosts that a service accepts, and the web pages that may send changes.
 
 use crate::bookstored::{ANY_PORT, all_arguments, assert_wrong_usage, start};
 use crate::client::{AUTHORIZED, Client, Reply};
@@ -7,7 +7,7 @@ use crate::fixture::{StoreFixture, start_shop};
 const SERVICES: [&str; 3] = ["frontend", "catalog", "order"];
 const FORBIDDEN: &str = "403 forbidden-origin";
 
-async fn ask_as(client: &Client, host: &str) -> Reply {
+async fn get_with_host(client: &Client, host: &str) -> Reply {
     client.send("GET", "/livez", &[("host", host)], "").await
 }
 
@@ -17,7 +17,7 @@ async fn a_service_on_loopback_answers_only_to_the_names_of_loopback() {
     for service in SERVICES {
         let client = Client::of(&shop.process, service);
         for host in ["localhost", "LocalHost:1", "127.0.0.1:80", "[::1]:9", "[::1]"] {
-            assert_eq!(ask_as(&client, host).await.status, 200, "{service}: {host}");
+            assert_eq!(get_with_host(&client, host).await.status, 200, "{service}: {host}");
         }
         for host in [
             "evil.test",
@@ -27,7 +27,7 @@ async fn a_service_on_loopback_answers_only_to_the_names_of_loopback() {
             "[::2]",
         ] {
             assert_eq!(
-                ask_as(&client, host).await.summary(),
+                get_with_host(&client, host).await.summary(),
                 "421 misdirected",
                 "{service}: {host}"
             );
@@ -48,12 +48,15 @@ async fn more_hosts_can_be_allowed_and_any_host_is_allowed_beyond_loopback() {
     for service in SERVICES {
         let client = Client::of(&shop, service);
         for host in ["Shop.example:8080", "a.example", "b.example", "localhost"] {
-            assert_eq!(ask_as(&client, host).await.status, 200, "{service}: {host}");
+            assert_eq!(get_with_host(&client, host).await.status, 200, "{service}: {host}");
         }
-        assert_eq!(ask_as(&client, "c.example").await.status, 421, "{service}");
+        assert_eq!(get_with_host(&client, "c.example").await.status, 421, "{service}");
     }
     let public = start(&["order", "--listen", "0.0.0.0:0", "--allow-unauthenticated"]);
-    assert_eq!(ask_as(&Client::of(&public, "order"), "any.example").await.status, 200);
+    assert_eq!(
+        get_with_host(&Client::of(&public, "order"), "any.example").await.status,
+        200
+    );
 }
 
 #[tokio::test]

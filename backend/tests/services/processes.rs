@@ -9,7 +9,7 @@ use crate::fixture::{Shop, StoreFixture, start_shop};
 #[tokio::test]
 async fn services_start_in_any_order_and_report_what_is_missing() {
     let store = StoreFixture::csv();
-    // For the services that start later.
+    // Addresses for the services that start later.
     let (catalog, order) = (ReservedAddress::new().unwrap(), ReservedAddress::new().unwrap());
     let (catalog_url, order_url) = (catalog.url(), order.url());
     let urls = ["--catalog-url", &catalog_url, "--order-url", &order_url];
@@ -56,7 +56,10 @@ async fn an_interrupt_completes_requests_and_ends_open_streams() {
     let stream = client.request("GET", "/events").send().await.unwrap();
     shop.process.interrupt();
     assert!(shop.process.stop().success());
-    assert!(stream.text().await.is_ok(), "the stream was cut, not ended");
+    assert!(
+        stream.text().await.is_ok(),
+        "the connection was closed before the end of the stream"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `/livez` and `/readyz`: what a service knows, and what it needs.
+//! `/livez` and `/readyz`: the state of a service, and its missing dependencies.
 
 use std::fs;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::client::{Client, Reply};
 use crate::fake::{response, start_fake};
 use crate::fixture::{StoreFixture, start_shop};
 
-/// Requests to one service, and how many more descriptors it may have open after them.
-const ASKED: usize = 20;
+/// Number of requests to one service, and the limit on the descriptors that they may add.
+const REQUESTS: usize = 20;
 const DESCRIPTORS_MAX: usize = 8;
 
 async fn wait_until_ready(client: &Client) -> Value {
@@ -118,7 +118,7 @@ async fn a_service_without_its_dependencies_is_live_and_reports_no_store() {
     }
 }
 
-/// Where an address of a service may point.
+/// A service that a configured address may point to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     Catalog,
@@ -159,7 +159,7 @@ async fn of_all_wirings_of_three_services_only_the_correct_one_is_ready_and_none
                         wait_until_ready(&client).await;
                     }
                     let before = descriptors(process.id());
-                    for _ in 0..ASKED {
+                    for _ in 0..REQUESTS {
                         let status = client.get("/readyz").await.status;
                         assert_eq!(status == 200, is_right, "{service}: {wiring:?}");
                     }
@@ -205,7 +205,7 @@ async fn one_reachable_catalog_of_a_list_suffices() {
     assert_not_ready(&client.get("/readyz").await, &[&gone.url()]);
 }
 
-/// A service that is up; its clock is ahead of this machine's by so many microseconds.
+/// A live service whose clock is `ahead_us` microseconds ahead of this machine's.
 fn start_clock(service: &'static str, store: StoreId, ahead_us: Arc<AtomicI64>) -> String {
     start_fake(move |head| {
         if !head.starts_with("GET /livez ") {
@@ -232,7 +232,7 @@ async fn a_service_whose_clock_is_an_hour_off_is_missing_until_its_clock_is_set(
         let client = Client::of(&process, service);
         wait_until_ready(&client).await;
         ahead_us.store(-3_600_000_000, Ordering::Relaxed);
-        let reply = eventually("the clock is found wrong", || async {
+        let reply = eventually("the wrong clock is detected", || async {
             let reply = client.get("/readyz").await;
             (reply.status == 503).then_some(reply)
         });

@@ -9,7 +9,7 @@ use crate::bookstored::TOKEN;
 use crate::client::{Client, key};
 use crate::fixture::start_shop;
 
-/// The refusals that a catalog records in a second.
+/// The number of refusals that a catalog records per second.
 const RECORDED_MAX: usize = 1_000;
 
 fn batch(orders: &[(String, u32)]) -> String {
@@ -23,7 +23,7 @@ async fn place(client: &Client, orders: &[(String, u32)]) -> Vec<Value> {
     reply.json()["results"].as_array().unwrap().clone()
 }
 
-/// How many results have each status: `sold`, or a problem's code.
+/// The number of results with each status: `sold`, or a problem's code.
 fn count(results: &[Value]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for result in results {
@@ -37,7 +37,7 @@ fn count(results: &[Value]) -> BTreeMap<String, usize> {
 async fn refusals_beyond_the_limit_are_503_and_leave_nothing_in_the_ledger() {
     let (shop, frontend) = start_shop();
     let client = Client::of(&shop.process, "order");
-    // A batch of 1,024: no book has the number 99, and the last order is for one that is there.
+    // A batch of 1,024 orders: no book has the number 99, and the last order is for an existing book.
     let mut orders: Vec<_> = (0..1_023).map(|_| (key(), 99)).collect();
     orders.push((key(), 1));
     let results = place(&client, &orders).await;
@@ -60,10 +60,10 @@ async fn refusals_beyond_the_limit_are_503_and_leave_nothing_in_the_ledger() {
         .filter(|row| row[2] == "refused")
         .count();
     assert_eq!(recorded, RECORDED_MAX);
-    // What was recorded is replayed.
+    // A recorded refusal is replayed.
     let again = place(&client, &orders[..100]).await;
     assert!(again.iter().all(|result| result["replayed"] == true), "{again:?}");
-    // What was not is decided later, and its key is free for another order.
+    // A refusal that was not recorded is decided later, and its key is free for another order.
     let free = &unavailable[0].0.0;
     let bought = frontend.buy(1, 1, Some(free)).await;
     assert_eq!(bought.status, 200, "{}", bought.body);
@@ -78,7 +78,7 @@ async fn refusals_beyond_the_limit_are_503_and_leave_nothing_in_the_ledger() {
         Some(())
     })
     .await;
-    // A shopkeeper's change that is refused under a key is limited too, and others are not.
+    // The limit also applies to changes that are refused under a key, but not to other changes.
     let token = format!("Bearer {TOKEN}");
     let restock = frontend
         .send("PUT", "/stock/1", &[("authorization", &token)], r#"{"change":1}"#)

@@ -1,4 +1,4 @@
-//! A store without entries that the catalog or a front-end knows: its history is replaced by another one.
+//! A store that lost entries which the catalog or a front-end has read: another history replaces the known one.
 
 use std::fs;
 
@@ -12,7 +12,8 @@ use crate::client::{AUTHORIZED, Client, key};
 use crate::database::{NO_CACHE, fixture, wait_until_ready};
 use crate::fixture::StoreFixture;
 
-/// Takes the database back to an earlier entry, as a failover to an asynchronous standby does: sales of the book 1.
+/// Rolls the database back to an earlier entry, as a failover to an asynchronous standby does. The lost entries must be
+/// sales of book 1.
 fn take_back(fixture: &StoreFixture, server: &Server, to: u64, copies: u64) {
     let schema = fixture.schema();
     server.sql(&format!(
@@ -86,7 +87,7 @@ async fn a_front_end_drops_entries_that_an_older_copy_of_the_store_lacks() {
     assert_eq!(Client::of(&shop, "frontend").buy(2, 1, None).await.json()["seq"], 5);
     assert!(shop.stop().success());
     services.catalog = start(&["catalog", "--store", &store.url, "--listen", &address.to_string()]);
-    eventually("the sale of the other copy is forgotten", || async {
+    eventually("the sale of the replaced history is dropped", || async {
         (client.stock(1).await == 400).then_some(())
     })
     .await;
@@ -109,9 +110,9 @@ async fn two_catalogs_never_mix_two_histories() {
     }
     let before = events(&one.frontend).await.hello().store;
     take_back(&fixture, &server, 5, 2);
-    // Each sells at once, whether or not it has noticed.
+    // Each catalog sells at once, whether or not it has detected the other history.
     for client in clients.iter().cycle().take(6) {
-        eventually("it sells", || async {
+        eventually("the catalog sells", || async {
             (client.buy(1, 1, None).await.status == 200).then_some(())
         })
         .await;
@@ -125,7 +126,7 @@ async fn two_catalogs_never_mix_two_histories() {
         ));
     }
     assert_eq!(states, vec![("11.1".to_owned(), Some(393)); 2]);
-    // A front-end learns the new id with its next connection to the feed.
+    // A front-end reads the new store id with its next connection to the feed.
     eventually("both front-ends have the same new store", || async {
         let store = events(&one.frontend).await.hello().store;
         (store != before && store == events(&other.frontend).await.hello().store).then_some(())
@@ -234,7 +235,7 @@ async fn a_position_of_another_history_delays_no_read() {
 async fn event_streams_begin_again_with_another_history() {
     let Some((fixture, server)) = fixture() else { return };
     let (shop, mut stream) = shop_with_another_history(&fixture, &server).await;
-    // Its number is not above those that this stream has brought before.
+    // Its number is not higher than those of earlier events of this stream.
     let sold = loop {
         match stream.next().await.unwrap() {
             ShopEvent::Stock(sold) => break sold,
@@ -267,6 +268,6 @@ async fn event_streams_begin_again_with_another_history() {
     assert_eq!(
         events(&shop).await.hello().position(),
         position("6.1"),
-        "after a restart"
+        "the front-end forgot the new history after a restart"
     );
 }

@@ -1,4 +1,4 @@
-//! What a request hands on: its id, its trace and the number of services that it came through.
+//! The header fields that a service propagates: request id, trace, and the number of services passed.
 
 use std::sync::mpsc;
 use std::time::Instant;
@@ -102,7 +102,7 @@ async fn calls_to_other_services_carry_the_id_the_trace_and_the_number_of_servic
     let bought = client.send("POST", "/buy", &fields, r#"{"item":1}"#).await;
     assert_eq!(bought.summary(), "504 deadline-exceeded");
     let batch = received("POST /orders ");
-    // A batch counts afresh: it may carry purchases that came through fewer services.
+    // The count restarts with a batch, because its purchases may have passed different numbers of services.
     for field in [
         "x-request-id: mine-2",
         &format!("traceparent: {TRACE}"),

@@ -15,7 +15,7 @@ use crate::bookstored::{ANY_PORT, all_arguments, command, prepare, start, try_st
 use crate::client::{Client, key};
 use crate::fixture::StoreFixture;
 
-/// More than one connection of a client lives within the restarts.
+/// Enough requests that a client needs more than one connection.
 const CLIENTS: usize = 6;
 
 /// Starts `bookstored` with a listener that this process has opened, as systemd does.
@@ -32,7 +32,7 @@ fn start_with_listener(listener: &TcpListener, name: &str, services: usize, argu
     Process::start(&mut command, services).unwrap()
 }
 
-/// A client that keeps its connection as long as the server does.
+/// A client that keeps its connection until the server closes it.
 struct KeptConnection<'a> {
     address: &'a str,
     open: Option<BufReader<TcpStream>>,

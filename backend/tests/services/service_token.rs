@@ -1,4 +1,4 @@
-//! The token by which catalog and order service recognize the other services.
+//! The token by which catalog and order service authenticate the other services.
 
 use crate::bookstored::{ANY_PORT, all_arguments, assert_contains, assert_wrong_usage, run, start};
 use crate::client::{AUTHORIZED, Client};
@@ -114,7 +114,7 @@ async fn a_service_with_a_wrong_token_or_none_is_not_ready_and_reports_why() {
         let ready = client.send("GET", "/readyz", &[with_token], "").await;
         assert_eq!(ready.status, 503, "{}", ready.body);
         assert_contains(&ready.body, &["service token", urls[1]]);
-        // Its own mistake, not the client's.
+        // A wrong token is a fault of the service, not of its client.
         let sold = client.send("POST", "/buy/1", &[with_token], "").await;
         assert_eq!(sold.summary(), "503 unavailable");
         let orders = client.send("GET", "/orders", &[with_token], "").await;
@@ -130,7 +130,7 @@ fn listening_beyond_loopback_without_a_token_must_be_allowed() {
     let order = ["order", "--listen", beyond];
     let all = |flag| [&all_arguments(&store.url)[..], &[flag, beyond]].concat();
     let all = [all("--catalog-listen"), all("--order-listen")];
-    // A flag that is given twice is wrong usage anyway.
+    // A repeated flag is wrong usage in any case.
     let all = all.map(|arguments| {
         let flag = arguments[arguments.len() - 2];
         let first = arguments.iter().position(|&argument| argument == flag).unwrap();

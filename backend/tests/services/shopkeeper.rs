@@ -99,7 +99,11 @@ async fn a_stock_changes_only_in_a_state_that_if_match_names() {
         client.send("PUT", "/stock/1", &headers, r#"{"change":1}"#).await
     };
     assert_eq!(unless("*").await.summary(), "412 precondition-failed");
-    assert_eq!(unless(&tag).await.json()["stock"], 412, "only the first was made");
+    assert_eq!(
+        unless(&tag).await.json()["stock"],
+        412,
+        "only the first change was applied"
+    );
 }
 
 #[tokio::test]

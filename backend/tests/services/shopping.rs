@@ -127,7 +127,7 @@ async fn sixty_four_clients_buy_the_whole_stock_and_not_one_copy_more() {
     for number in 0..64 {
         let client = client.clone();
         buying.spawn(async move {
-            // Fewer refusals than are recorded in a second.
+            // Fewer refusals than the limit per second.
             let attempts = if number < 56 { 22 } else { 21 };
             let mut replies = Vec::new();
             for _ in 0..attempts {
@@ -180,7 +180,11 @@ async fn a_purchase_after_its_deadline_is_not_applied_and_names_its_order() {
     assert_eq!(keyed.json()["order"], *key);
     assert_eq!(keyed.header("bookstore-seq"), Some("4"));
     let seen = [late[0], late[1], ("bookstore-seq", "5")];
-    assert_eq!(buy(&seen).await.header("bookstore-seq"), None, "it never goes back");
+    assert_eq!(
+        buy(&seen).await.header("bookstore-seq"),
+        None,
+        "the position never goes back"
+    );
     let unkeyed = buy(&late[..1]).await;
     assert_eq!(unkeyed.summary(), "504 deadline-exceeded");
     assert!(unkeyed.json()["order"].is_string());

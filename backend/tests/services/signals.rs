@@ -70,13 +70,13 @@ async fn a_draining_service_is_not_ready_and_still_serves() {
     assert_eq!(client.get("/readyz").await.status, 200);
     shop.interrupt();
     let not_ready = eventually("the front-end is not ready", || async {
-        // Over a connection of its own, as a load balancer's.
+        // Each probe uses a new connection, as that of a load balancer.
         let reply = Client::of(&shop, "frontend").get("/readyz").await;
         (reply.status == 503).then_some(reply)
     })
     .await;
     assert!(not_ready.body.contains("stop"), "{}", not_ready.body);
-    // So that a client opens its next connection elsewhere.
+    // The client then opens its next connection to another copy.
     assert_eq!(not_ready.header("connection"), Some("close"));
     assert_eq!(client.buy(1, 1, None).await.status, 200);
     // The second signal ends the delay.
@@ -92,7 +92,7 @@ async fn a_second_signal_abandons_open_requests_and_still_writes_a_checkpoint() 
     let mut open = TcpStream::connect(shop.address("frontend")).unwrap();
     open.write_all(b"POST /buy HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n{")
         .unwrap();
-    // The server has read the request once the connection's successor is served.
+    // The server has read this request once it answers on a later connection.
     assert_eq!(Client::of(&shop, "frontend").get("/livez").await.status, 200);
     shop.interrupt();
     eventually("no connection is accepted", || async {

@@ -1,4 +1,4 @@
-//! The files of a store: private, and never another program's.
+//! The files of a store are private to their owner, and files of other programs are never changed.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};

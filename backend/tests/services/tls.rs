@@ -25,7 +25,7 @@ fn start_frontend(certificate: &Certificate) -> Process {
     start(&[&["frontend", "--listen", ANY_PORT][..], &certificate.flags()].concat())
 }
 
-/// Why a client with these authorities gets no answer.
+/// The error of a client that trusts only the authorities in `ca`.
 async fn failure(process: &Process, ca: &Path) -> String {
     let url = process.url("frontend");
     let http = HttpClient::for_addresses(url, Some(ca)).unwrap();
@@ -144,7 +144,7 @@ async fn a_replaced_certificate_is_in_force_without_a_failed_request() {
     std::fs::copy(&certificate.key, &in_use.key).unwrap();
     shop.signal(Signal::HUP);
     trusted(second.ca()).await;
-    // Without a signal, once the service looks at the files.
+    // Without a signal, the service reads the files at its next poll.
     in_use.replace_by(&certificate);
     trusted(first.ca()).await;
     is_over.store(true, Ordering::Relaxed);
@@ -176,7 +176,7 @@ async fn a_certificate_that_cannot_be_trusted_is_refused_with_what_to_do() {
     ] {
         assert_contains(&failure(process, &authority.ca()).await, &[expected]);
     }
-    // A service that needs it says so too.
+    // A service that depends on it reports the same reason.
     let ca = authority.ca();
     let urls = ["--catalog-url", unknown.url("frontend"), "--ca", ca.to_str().unwrap()];
     let order = start(&[&["order", "--listen", ANY_PORT][..], &urls].concat());
@@ -197,10 +197,10 @@ async fn plain_http_to_a_tls_port_gets_a_closed_connection() {
         .write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .unwrap();
     let mut received = Vec::new();
-    // The server may reset the connection after its alert.
+    // The server may reset the connection after its TLS alert.
     let _ = plain.read_to_end(&mut received);
     assert!(!received.windows(4).any(|bytes| bytes == b"HTTP"), "{received:?}");
-    // A client that never begins a handshake does not delay a stop.
+    // A client that never starts a handshake does not delay a stop.
     let _silent = TcpStream::connect(shop.address("frontend")).unwrap();
     let client = Client::trusting(&shop, "frontend", &authority.ca());
     assert_eq!(client.get("/livez").await.status, 200);

@@ -1,4 +1,4 @@
-//! Token files that are none, and other settings that are refused at the start.
+//! Invalid token files, and other settings that are refused at the start.
 
 use crate::bookstored::{ANY_PORT, assert_contains, assert_wrong_usage, run, start};
 use crate::client::Client;

@@ -22,7 +22,7 @@ const CLIENT_SPAN: &str = "b7ad6b7169203331";
 /// A span, and the service that recorded it.
 type Recorded = (String, Span);
 
-/// A collector of traces over HTTP that keeps what it gets.
+/// An OTLP collector over HTTP that keeps all received spans.
 #[derive(Debug, Clone)]
 struct Collector {
     url: String,
@@ -135,7 +135,7 @@ async fn one_purchase_is_one_trace_through_three_services() {
         (spans.len() >= 6).then_some(spans)
     });
     let spans = spans.await;
-    // From the request of the client inwards: each is the child of the one before.
+    // From the client's request inwards: each span is the child of the one before.
     let mut parent = CLIENT_SPAN.to_owned();
     for (service, name) in [
         ("frontend", "POST /buy"),
@@ -174,7 +174,7 @@ async fn a_batch_of_several_purchases_links_to_all_of_them() {
     assert_eq!(traces.len(), linked.links.len(), "each purchase has a trace of its own");
     assert!(
         traces.contains(&hex(&linked.trace_id)),
-        "the batch belongs to the first one's"
+        "the batch belongs to the trace of the first purchase"
     );
     eventually("the purchases are received", || async {
         let is_purchase = |trace: &String| {

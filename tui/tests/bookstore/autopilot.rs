@@ -1,4 +1,4 @@
-//! The headless autopilot against a shop in memory, which misbehaves as the test wants.
+//! The headless autopilot against a shop in memory with a configurable fault.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -45,9 +45,9 @@ fn a_run_that_sells_out_is_reported_as_the_contract_says() {
     );
     let audit = &report["audit"];
     assert_eq!((&audit["verdict"], &audit["skipped"]), (&json!("clean"), &json!([])));
-    // The two entries that set the stock: this shop does not send the ledger head with its books.
+    // Two entries set the stock: this shop does not send the ledger head with its books.
     assert_eq!((&audit["violations"], &audit["others"]), (&json!([]), &json!(2)));
-    // One check for each sale and, at the end, one for each book.
+    // The audit makes one check for each sale and, at the end, one for each book.
     assert_eq!(
         (
             &audit["checks"]["acknowledged_sales"],
@@ -263,7 +263,7 @@ fn without_an_address_a_run_has_a_store_of_its_own_that_is_removed() {
 #[test]
 fn in_an_open_loop_operations_that_were_due_and_never_begun_count() {
     let shop = Mutex::new(Shop::new("A Book", 50, Fault::None));
-    // After 20 requests no lookup is answered: one shopper at 100 operations a second then waits until the end.
+    // After 20 requests no lookup is answered, so that the only shopper waits until the end of the run.
     let store =
         FrontEnd::new(
             move |before, request| match request.line.starts_with("GET /search?item=") && before > 20 {
@@ -291,7 +291,7 @@ fn in_an_open_loop_operations_that_were_due_and_never_begun_count() {
         "{schedule}"
     );
     let latency = &report["operations"]["lookup"]["latency_us"];
-    // Nine of ten are unfinished; their ages are evenly spread.
+    // Nine of ten operations are unfinished; their ages are evenly distributed.
     assert!(latency["p50"].as_u64().unwrap() > 500_000, "{latency}");
     assert!(latency["max"].as_u64().unwrap() > 1_500_000, "{latency}");
     assert!(std::fs::read_to_string(html).unwrap().contains("not begun"));
@@ -310,10 +310,10 @@ fn a_paused_store_makes_an_open_loop_slower_in_every_form_of_the_report() {
             csv.display()
         ));
         if pause {
-            // For the last third, as far as a loaded machine keeps time.
+            // The store is paused for about the last third of the run.
             wait_for_lines(&csv, 3);
             services.signal(Signal::STOP);
-            // The audit needs it again.
+            // The audit needs the store.
             wait_for_lines(&csv, 4);
             services.signal(Signal::CONT);
         }
@@ -352,7 +352,7 @@ fn a_run_whose_terminal_is_closed_writes_its_reports() {
             html.display()
         ));
         wait_for_lines(&csv, 2);
-        // The reader of its output is closed, as with the terminal.
+        // The reader of the output is closed, as when the terminal closes.
         drop((program.stdout.take(), program.stderr.take()));
         kill_process(Pid::from_child(&program), signal).unwrap();
         assert_eq!(program.wait().unwrap().code(), Some(code));
@@ -386,7 +386,7 @@ fn wait_for_lines(path: &Path, lines: usize) {
     while std::fs::read_to_string(path).unwrap_or_default().lines().count() < lines {
         assert!(
             start.elapsed() < WAIT_TIMEOUT,
-            "{} has not {lines} lines",
+            "{} has fewer than {lines} lines",
             path.display()
         );
         std::thread::yield_now();
@@ -435,7 +435,7 @@ fn the_measured_mix_is_the_declared_mix() {
 #[expect(clippy::disallowed_methods, reason = "the store must pause")]
 fn in_an_open_loop_the_latencies_include_the_wait_behind_a_pause() {
     let shop = Mutex::new(Shop::new("A Book", 50, Fault::None));
-    // One late answer puts a shopper at 100 operations a second about 30 operations behind.
+    // One late answer delays about 30 operations of a shopper at 100 operations per second.
     let store = FrontEnd::new(move |before, request| {
         if before == 20 {
             std::thread::sleep(std::time::Duration::from_millis(300));
@@ -482,7 +482,7 @@ fn the_csv_has_a_line_a_second_and_the_html_report_is_self_contained() {
     assert!(page.starts_with("<!doctype html>") && page.contains("<polyline") && page.trim_end().ends_with("</html>"));
     assert!(!page.contains("an order)"), "only a run with baskets counts lines");
     for outside in ["src=", "href=", "url(", "@import", "http://", "https://"] {
-        assert!(!page.contains(outside), "the page asks for {outside}");
+        assert!(!page.contains(outside), "the page loads {outside}");
     }
 }
 

@@ -24,7 +24,7 @@ fn keys_control_the_run_and_the_terminal_is_restored_with_the_summary() {
         screen.wait_for_text("● running");
         screen.press("s");
         screen.wait_for_text("stopped  audit clean");
-        // The hint follows the run's state a moment later; until then `s` is still disabled.
+        // The hint is updated after the run's state; until then `s` is disabled.
         screen.wait_for_text("s start");
         screen.press("s");
         screen.wait_for_text("They really buy");
@@ -37,7 +37,7 @@ fn keys_control_the_run_and_the_terminal_is_restored_with_the_summary() {
         screen.press("e");
         screen.wait_for("one chart", |screen| !screen.contents().contains("Latency ms"));
         screen.press("e");
-        screen.wait_for("the other", |screen| !screen.contents().contains("Throughput"));
+        screen.wait_for("the other chart", |screen| !screen.contents().contains("Throughput"));
         screen.press("\u{1b}");
         screen.wait_for_text("Throughput");
         screen.press(leave);

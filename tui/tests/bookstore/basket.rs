@@ -88,7 +88,7 @@ fn a_basket_whose_shop_was_killed_while_it_was_bought_is_settled_and_not_bought_
     screen.press("2");
     screen.wait_for_text("✓ sold");
     screen.wait_until_gone("basket 2");
-    assert_eq!(shop.order_keys(), keys, "sent again");
+    assert_eq!(shop.order_keys(), keys, "the order was sent again");
 }
 
 #[test]

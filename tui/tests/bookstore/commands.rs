@@ -154,7 +154,7 @@ fn a_lost_answer_makes_the_order_be_sent_again_with_the_same_key() {
     assert_eq!(exit, 0, "{err}");
     assert!(out.starts_with("Sold\n") && out.contains(KEY), "{out}");
     let mut requests = store.requests();
-    // For the journal: which store decided.
+    // The answer names the store that decided, for the journal.
     requests.retain(|request| request.line != "GET /livez");
     assert_eq!(requests.len(), 6);
     let key = requests[0].header("idempotency-key").unwrap().to_owned();
@@ -198,7 +198,7 @@ fn an_order_with_an_unknown_outcome_is_named() {
 
 #[test]
 fn a_command_gives_up_on_a_silent_shop_soon_after_the_deadline_of_the_order() {
-    // It accepts connections and sends no answer.
+    // The listener accepts connections and sends no answer.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let started = Instant::now();
@@ -218,7 +218,7 @@ fn an_order_whose_receipt_cannot_be_printed_is_named_and_counts() {
             command.stdout(OpenOptions::new().write(true).open("/dev/full").unwrap());
             let (got, _, err) = exit_and_output(&command.output().unwrap());
             assert_eq!(got, exit, "{err}");
-            // A refusal without --json is printed on standard error anyway.
+            // Without --json a refusal is printed on standard error, so standard output may be closed.
             assert!(status == 409 && json.is_empty() || err.contains(KEY), "{err}");
         }
     }
@@ -451,7 +451,7 @@ fn a_signal_ends_a_command_that_waits_for_its_store() {
     let _lock = home.lock_store();
     for arguments in ["watch", "topics", "autopilot --headless --own-store"] {
         let program = home.command(arguments).stderr(Stdio::piped()).spawn().unwrap();
-        // It is listening for signals before it looks for the store.
+        // The command handles signals before it opens the store.
         wait_until_caught(program.id(), Signal::TERM);
         kill_process(Pid::from_child(&program), Signal::TERM).unwrap();
         let (exit, ..) = exit_and_output(&program.wait_with_output().unwrap());

@@ -1,5 +1,5 @@
-//! Tests of the audit with seeded bugs: a run of the autopilot against the real three services, each time with one wrong
-//! line, must report a violation.
+//! Tests of the audit with seeded bugs: the autopilot runs against the three services with one wrong line each time, and
+//! must report a violation.
 //!
 //! `cargo defects`
 
@@ -16,7 +16,7 @@ const ANY_PORT: &str = "127.0.0.1:0";
 /// Enough shoppers and requests to trigger each bug.
 const RUN: &str = "--requests 3000 --mix 1:1:2 --restock 10";
 
-/// Starts a shop with that seeded bug, over a store in that folder.
+/// Starts a shop with the seeded bug `bug` over a store in `folder`.
 fn open(folder: &Path, listen: &str, bug: &str) -> Process {
     let books = folder.join("books.csv");
     std::fs::write(&books, "1,First,60,2.50,a\n2,Second,60,4.00,b\n3,Third,60,9.99,b\n").unwrap();
@@ -40,14 +40,14 @@ fn wait_for_audit(run: Child) -> (i32, Value) {
     (exit, report["audit"].clone())
 }
 
-/// Expects the audit to report a violation of one of those checks; returns its message.
+/// Asserts that the audit reports a violation of one of `checks`; returns its message.
 fn assert_caught(bug: &str, (exit, audit): (i32, Value), checks: &[&str]) -> String {
     let verdict = audit["verdict"].as_str();
     assert_eq!((exit, verdict), (4, Some("violated")), "{bug}: {audit:#}");
     let mut violations = audit["violations"].as_array().unwrap().iter();
     let found = violations.find(|found| checks.iter().any(|check| found["check"] == *check));
     let found = found.unwrap_or_else(|| panic!("{bug}: {audit:#}"));
-    // Printed with --nocapture.
+    // The message is printed with --nocapture.
     eprintln!("{bug}: {found:#}");
     found["detail"].as_str().unwrap().to_owned()
 }
@@ -104,7 +104,7 @@ fn every_seeded_bug_is_caught() {
 fn a_sale_acknowledged_before_it_is_durable_is_caught_after_a_kill() {
     let bug = "acknowledged-before-durable";
     let folder = tempfile::tempdir().unwrap();
-    // The port stays the same over the kill.
+    // The restarted shop must have the same port.
     let address = ReservedAddress::new().unwrap();
     let shop = open(folder.path(), &address.to_string(), bug);
     let mut run = start_autopilot(&shop, "--duration 4s --think 5ms --restock 40");
@@ -122,7 +122,7 @@ fn a_sale_acknowledged_before_it_is_durable_is_caught_after_a_kill() {
 async fn half_an_order_is_caught_after_a_kill_between_its_lines() {
     let bug = "half-order";
     let folder = tempfile::tempdir().unwrap();
-    // The port stays the same over the kill.
+    // The restarted shop must have the same port.
     let address = ReservedAddress::new().unwrap();
     let mut shop = open(folder.path(), &address.to_string(), bug);
     let run = start_autopilot(&shop, "--duration 4s --think 5ms --restock 40 --basket 2..3");

@@ -7,13 +7,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Timeout of a failing test, long enough for a loaded machine.
+/// Timeout of every wait, long enough for a loaded machine.
 pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A recorded request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// Method and path with query, like `GET /topics`.
+    /// Method, path and query, such as `GET /topics`.
     pub(crate) line: String,
     /// Header fields, names in lower case.
     pub(crate) headers: Vec<(String, String)>,
@@ -48,7 +48,7 @@ pub(crate) struct FrontEnd {
 }
 
 impl FrontEnd {
-    /// Answers every request with `reply`, which gets the number of earlier requests.
+    /// Starts a front-end that answers every request with `reply`, which gets the number of earlier requests.
     pub(crate) fn new(reply: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -84,7 +84,7 @@ impl FrontEnd {
             .collect()
     }
 
-    /// Waits until it has received `count` requests.
+    /// Waits until the front-end has received `count` requests.
     pub(crate) fn wait_for_requests(&self, count: usize) {
         let start = Instant::now();
         while self.requests.lock().unwrap().len() < count {
@@ -102,7 +102,7 @@ impl FrontEnd {
     }
 }
 
-/// The program with these arguments, and without the variables that configure it.
+/// The command `bookstore` with these arguments, without the environment variables that configure it.
 pub(crate) fn command(arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bookstore"));
     command
@@ -110,9 +110,9 @@ pub(crate) fn command(arguments: &str) -> Command {
         .env_remove("BOOKSTORE_URL")
         .env_remove("BOOKSTORE_ADMIN_TOKEN")
         .env_remove("BOOKSTORE_CA")
-        // The user who runs the tests may have a configuration file.
+        // The configuration file of the user who runs the tests must have no effect.
         .env("XDG_CONFIG_HOME", "/nonexistent")
-        // The orders of the tests are not those of that user.
+        // The orders of the tests must not enter the journal of that user.
         .env("XDG_DATA_HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null());
     command

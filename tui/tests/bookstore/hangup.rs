@@ -13,12 +13,12 @@ const HUNG_UP: u32 = 129;
 /// 128 + SIGTERM.
 const TERMINATED: u32 = 143;
 
-/// How the terminal disappears.
+/// How the program loses its terminal.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
-    /// It is closed; the system sends SIGHUP.
+    /// The terminal is closed, and the system sends SIGHUP.
     Closed,
-    /// It is closed, and no signal is sent.
+    /// The terminal is closed, and no signal is sent.
     ClosedWithoutSignal,
     /// SIGHUP is sent, and the terminal stays open.
     Signal,
@@ -26,7 +26,7 @@ enum End {
 
 const ENDS: [End; 3] = [End::Closed, End::ClosedWithoutSignal, End::Signal];
 
-/// If the terminal does not control the program, closing it sends no signal.
+/// Opens the program. Closing a terminal sends no signal unless it is the program's controlling terminal.
 fn open(home: &Home, arguments: &str, end: End) -> Screen {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_bookstore"));
     command.args(arguments.split_whitespace());

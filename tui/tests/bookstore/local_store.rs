@@ -1,4 +1,4 @@
-//! Programs that share the local store: when the program that has it open ends, another one opens it and continues.
+//! Programs that share the local store: when the program that has the store open ends, another one opens it and continues.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader};
@@ -13,28 +13,28 @@ use crate::sessions::{open_local, stock};
 
 /// How the first program ends.
 #[derive(Debug, Clone, Copy)]
-enum Leave {
+enum End {
     Quit,
     Killed,
 }
 
-fn leave(first: &mut Screen, how: Leave) {
+fn end(first: &mut Screen, how: End) {
     match how {
-        Leave::Quit => {
+        End::Quit => {
             first.press("\u{3}");
             assert_eq!(first.exit_code(), 0);
         }
-        Leave::Killed => first.signal(Signal::KILL),
+        End::Killed => first.signal(Signal::KILL),
     }
 }
 
 #[test]
 fn when_the_first_shop_ends_the_second_opens_the_store_and_continues() {
-    for how in [Leave::Quit, Leave::Killed] {
+    for how in [End::Quit, End::Killed] {
         let home = Home::new();
         let mut first = open_local(&home);
         let mut second = open_local(&home);
-        leave(&mut first, how);
+        end(&mut first, how);
         second.wait_for_text("Connected again");
         second.wait_for_text("● live");
         second.open_dialog("b");
@@ -48,7 +48,7 @@ fn when_the_first_shop_ends_the_second_opens_the_store_and_continues() {
         );
         // A third program takes over from the second.
         let third = open_local(&home);
-        leave(&mut second, how);
+        end(&mut second, how);
         third.wait_for_text("Connected again");
         assert_eq!(stock(&home, 1), 399, "{how:?}");
     }
@@ -63,7 +63,7 @@ fn a_purchase_in_flight_is_settled_once_when_the_first_shop_is_killed() {
     second.open_dialog("b");
     second.press("y");
     second.wait_for_text("on its way");
-    leave(&mut first, Leave::Killed);
+    end(&mut first, End::Killed);
     // The dialog is open, so that the same order is sent again.
     second.wait_for_text("✓ sold");
     second.press("\r");
@@ -82,7 +82,7 @@ fn a_command_with_a_purchase_in_flight_opens_the_store_when_the_shop_is_killed()
         assert!(start.elapsed() < WAIT_TIMEOUT, "the order is not on record");
         std::thread::yield_now();
     }
-    leave(&mut first, Leave::Killed);
+    end(&mut first, End::Killed);
     let (exit, out, err) = exit_and_output(&buy.wait_with_output().unwrap());
     assert!(exit == 0 && out.contains(r#""stock":399"#), "{out}{err}");
     assert_eq!(stock(&home, 1), 399);
@@ -90,15 +90,15 @@ fn a_command_with_a_purchase_in_flight_opens_the_store_when_the_shop_is_killed()
 
 #[test]
 fn watch_continues_when_the_shop_ends() {
-    for how in [Leave::Quit, Leave::Killed] {
+    for how in [End::Quit, End::Killed] {
         let home = Home::new();
         let mut first = open_local(&home);
         let mut watch = home.command("watch --json");
         let mut watch = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
         assert!(lines.next().unwrap().contains(r#""store""#));
-        leave(&mut first, how);
-        // The greeting of the store that it opened itself.
+        end(&mut first, how);
+        // The command greets the store that it has opened itself.
         assert!(lines.next().unwrap().contains(r#""store""#));
         assert_eq!(exit_and_output(&home.bookstore("buy 1")).0, 0);
         let sale = lines.next().unwrap();

@@ -1,4 +1,4 @@
-//! The list of orders: one for the screens and commands of a user.
+//! The journal of orders, which all screens and commands of a user share.
 #![cfg(unix)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};

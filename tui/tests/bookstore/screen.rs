@@ -61,7 +61,7 @@ impl Home {
         std::fs::write(self.store(), "no store").unwrap();
     }
 
-    /// Holds the store's lock until the file is dropped, as a program does while it opens the store.
+    /// Locks the store until the file is dropped, as a program does that opens it.
     pub(crate) fn lock_store(&self) -> File {
         std::fs::create_dir_all(self.store()).unwrap();
         let lock = File::create(self.store().join("lock")).unwrap();
@@ -99,7 +99,7 @@ struct Seen {
 pub(crate) struct Screen {
     seen: Arc<(Mutex<Seen>, Condvar)>,
     child: Box<dyn Child + Send + Sync>,
-    /// `None` after the terminal was closed.
+    /// The master side; `None` after the terminal was closed.
     master: Option<Master>,
     /// The terminal modes before the program started.
     modes: String,
@@ -193,7 +193,7 @@ impl Screen {
     pub(crate) fn close(&mut self) {
         let master = self.master.as_mut().unwrap();
         master.closing.store(true, Ordering::SeqCst);
-        // A redraw, so that the reader gets output and closes its end.
+        // A redraw gives the reader output, on which it closes its end.
         self.press("\u{c}");
         let master = self.master.take().unwrap();
         master.reader.join().unwrap();
@@ -304,7 +304,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Fails if it has ended already.
+        // The call fails if the program has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -43,7 +43,7 @@ fn buying_two_copies_keeps_the_receipt_across_restarts() {
     screen.wait_for_text("60.00 for 2 copies");
     screen.press("\r");
     screen.wait_for_text("398");
-    assert_eq!(stock(&home, 1), 398, "read while the shop has the store open");
+    assert_eq!(stock(&home, 1), 398, "the stock while the shop has the store open");
     screen.press("2");
     screen.wait_for_text("✓ sold");
     screen.press("qqq");
@@ -122,7 +122,7 @@ fn after_a_kill_a_pending_order_is_looked_up_and_not_sent_again() {
     screen.press("2");
     screen.wait_for_text("✓ sold");
     let orders = shop.order_keys();
-    assert_eq!(orders.len(), 1, "sent again: {orders:?}");
+    assert_eq!(orders.len(), 1, "the order was sent again: {orders:?}");
     let question = format!("GET /orders/{}", orders[0]);
     assert!(shop.requests().iter().any(|request| request.line == question));
 }

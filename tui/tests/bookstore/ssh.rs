@@ -26,7 +26,7 @@ struct Ssh {
 }
 
 impl Ssh {
-    /// `None` if the test is skipped, because there is no client.
+    /// Starts a server. `None` if the test is skipped because no SSH client is installed.
     fn start(home: &Home, arguments: &str) -> Option<Self> {
         let client = tempfile::tempdir().unwrap();
         for key in ["key", "other"] {
@@ -51,7 +51,7 @@ impl Ssh {
         self.server = serve(home, arguments);
     }
 
-    /// The arguments of a client with this key; without one it is a guest.
+    /// The arguments of a client with this key; a client without a key is a guest.
     fn arguments(&self, key: Option<&str>, arguments: &[&str]) -> Vec<OsString> {
         let port = self.server.address("sshd").rsplit_once(':').unwrap().1;
         let file = |name: &str| self.client.path().join(name).into_os_string();
@@ -146,7 +146,7 @@ fn a_customer_shops_over_ssh_and_finds_the_order_again() {
     screen.signal(Signal::KILL);
     drop(screen);
     ssh.server.send_kill();
-    assert_eq!(stock(&home, 1), 399, "of the store that the server had open");
+    assert_eq!(stock(&home, 1), 399, "the store of the server lacks the sale");
     ssh.restart(&home, "");
     let mut screen = ssh.open_live(Some("key"));
     screen.wait_for_text("basket 1");
@@ -166,7 +166,10 @@ fn a_customer_shops_over_ssh_and_finds_the_order_again() {
         (code, out.as_str(), err.trim()),
         (0, "", "Nothing was bought here yet.")
     );
-    assert!(!home.journal().exists(), "the server's user bought nothing");
+    assert!(
+        !home.journal().exists(),
+        "the journal of the server's user has an order"
+    );
     assert!(ssh.server.stop().success());
 }
 
@@ -349,20 +352,20 @@ fn every_session_limit_ends_or_refuses_a_session() {
         assert_eq!(screen.exit_code(), 0);
     }
     let (code, _, _) = ssh.command("watch");
-    assert_eq!(code, 143, "a command lasts no longer either");
+    assert_eq!(code, 143, "the limit applies to commands too");
     ssh.restart(&home, &at("--login-timeout 1s"));
     let mut silent = TcpStream::connect(ssh.server.address("sshd")).unwrap();
     silent.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
     let mut received = Vec::new();
     silent.read_to_end(&mut received).unwrap();
     assert!(received.starts_with(b"SSH-2.0-bookstore\r\n"));
-    // A client that has said who it is, but never logs in.
+    // A client that sends its identification string, but never logs in.
     let mut silent = TcpStream::connect(ssh.server.address("sshd")).unwrap();
     silent.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
     silent.write_all(b"SSH-2.0-silent\r\n").unwrap();
     let mut received = Vec::new();
     let _ = silent.read_to_end(&mut received);
-    assert!(received.len() > 100, "the algorithms of the server");
+    assert!(received.len() > 100, "the server sends no list of algorithms");
 }
 
 #[test]
@@ -375,7 +378,7 @@ fn a_flood_of_refused_connections_prints_one_line() {
         command.stderr(fs::File::create(&messages).unwrap());
         let server = Process::start(&mut command, 1).unwrap();
         let connect = || TcpStream::connect(server.address("sshd")).unwrap();
-        // A connection counts before its login.
+        // A connection counts from before its login.
         let mut accepted = connect();
         accepted.read_exact(&mut [0; 4]).unwrap();
         for _ in 0..100 {

@@ -21,7 +21,7 @@ fn in_a_terminal_of_39_by_9_the_shop_reports_the_size_and_can_be_quit() {
     assert_eq!(screen.exit_code(), 0);
 }
 
-/// The shell turns on bracketed paste at its prompt, so that mode is not checked.
+/// Whether the screen is that of a shell. Bracketed paste is not checked, because a shell turns it on at its prompt.
 fn is_shell_screen(screen: &vt100::Screen) -> bool {
     !screen.alternate_screen()
         && !screen.hide_cursor()
@@ -51,7 +51,7 @@ fn suspend_and_resume(suspend: impl FnOnce(&mut Screen)) {
     shell.env("PS1", "ready> ");
     let mut screen = Screen::run(&home, DEFAULT_SIZE, shell);
     screen.wait_for_text("ready> ");
-    // The terminal also echoes what is typed, so the expected output differs from it.
+    // The terminal also echoes the input, so the expected output differs from the input.
     let modes_are_as_before = "[ \"$modes\" = \"$(stty -g)\" ] && echo as-before-$((count += 1))\n";
     screen.press("count=0 modes=$(stty -g)\n");
     let program = env!("CARGO_BIN_EXE_bookstore");
@@ -175,7 +175,9 @@ fn copy_sort_log_and_redraw_work() {
     screen.wait_until_gone("Messages");
     let drawn = screen.written().matches("graduate").count();
     screen.press("\u{c}");
-    screen.wait_for_written("every cell anew", |written| written.matches("graduate").count() > drawn);
+    screen.wait_for_written("a redraw of every cell", |written| {
+        written.matches("graduate").count() > drawn
+    });
     screen.press("R");
     screen.wait_for_text("Cannot reconnect now: it is connected");
 }

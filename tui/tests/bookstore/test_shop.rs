@@ -23,9 +23,9 @@ pub(crate) enum Fault {
     ForgetsLines,
     /// The answers to the first sale and to every fifth after it are lost.
     LosesAnswers,
-    /// Sales are not answered.
+    /// No sale is answered.
     NeverAnswersSales,
-    /// The books are sold out when they are bought.
+    /// A purchase finds its book sold out.
     SoldOut,
 }
 

@@ -1,11 +1,11 @@
-//! What the documents refer to exists: files, headings, and paths in the repository.
+//! The files, headings and paths that the documents refer to exist.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const FOLDERS: [&str; 3] = ["", "docs", "docs/decisions"];
-/// A word of code that begins so is a path from the root.
+/// Prefixes of code words that are paths from the root.
 const ROOTS: [&str; 6] = [".ci/", "backend/", "common/", "data/", "docs/", "tui/"];
 
 fn root() -> &'static Path {
@@ -43,7 +43,7 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
         .flat_map(str::split_whitespace)
 }
 
-/// The name under which a heading can be linked to.
+/// The anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading
         .chars()

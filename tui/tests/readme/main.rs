@@ -1,4 +1,4 @@
-//! The documents are right: the tour in README.md prints what it says, and what documents refer to exists.
+//! The tour in README.md prints what it shows, and the targets of references in documents exist.
 #![cfg(test)]
 
 mod links;

@@ -4,7 +4,7 @@ use regex::{Regex, escape};
 
 /// The comment before a block that is not run.
 const SKIP: &str = "<!-- not run by the tour test: ";
-/// Stands for any text within a line, or, alone on a line, for any number of lines.
+/// Matches any text within a line, or, alone on a line, any number of lines.
 const ANY: &str = "…";
 
 /// One line that begins with `$ `, and the lines printed below it.
@@ -14,7 +14,7 @@ pub(crate) struct Step {
     pub(crate) line: usize,
     pub(crate) command: String,
     pub(crate) printed: Vec<String>,
-    /// A comment before its block says that it is not run.
+    /// Whether a comment before the block says that it is not run.
     pub(crate) skipped: bool,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
-/// Whether the lines that were printed are those on the page.
+/// Whether the printed lines match the lines on the page.
 pub(crate) fn matches(expected: &[String], found: &[String]) -> bool {
     let pattern = expected.iter().map(|line| match line.as_str() {
         ANY => r"(.*\n)*".to_owned(),

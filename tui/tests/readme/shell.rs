@@ -11,13 +11,13 @@ use std::{env, thread};
 
 /// The longest that one command, or the first output of a background command, may take.
 const STEP_MAX: Duration = Duration::from_secs(60);
-/// Follows the output of each command.
+/// The line that follows the output of each command.
 const MARK: &str = "-- end of a step --";
-/// Reads commands from descriptor 3, so that they do not read each other's input.
+/// The shell's loop; it reads commands from descriptor 3, so that no command reads the next one as its input.
 const LOOP: &str = r#"exec 2>&1 3<&0 </dev/null
 while IFS= read -r -u 3 line; do eval "$line" 3<&-; printf '\n%s\n' "$MARK"; done"#;
 
-/// A `bash` with a home of its own. Its processes are killed when it is dropped.
+/// A `bash` with its own home folder. Its processes are killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Shell {
     bash: Child,
@@ -59,8 +59,8 @@ impl Shell {
         Self { bash, input, output }
     }
 
-    /// Runs a command to its end and returns its lines. Of a background command (`… &`) it returns the lines that come
-    /// until `enough` holds.
+    /// Runs a command to its end and returns its output lines. For a background command (`… &`) it returns the lines until
+    /// `enough` holds.
     pub(crate) fn run(&mut self, command: &str, enough: impl Fn(&[String]) -> bool) -> Vec<String> {
         writeln!(self.input, "{command}").unwrap();
         let until = Instant::now() + STEP_MAX;
@@ -71,7 +71,7 @@ impl Shell {
                 .output
                 .recv_timeout(until.saturating_duration_since(Instant::now()))
             else {
-                panic!("`{command}` takes more than {STEP_MAX:?}, or ended the shell; it printed {lines:#?}");
+                panic!("`{command}` took more than {STEP_MAX:?}, or ended the shell; it printed {lines:#?}");
             };
             if line == MARK {
                 ended = true;

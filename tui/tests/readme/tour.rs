@@ -5,7 +5,7 @@ use std::path::Path;
 use super::page::{matches, steps};
 use super::shell::Shell;
 
-/// What a skipped block may hold: commands that build, or that open a full screen.
+/// The commands that a skipped block may contain: they build, or open a full screen.
 const MAY_BE_SKIPPED: [&str; 3] = ["cargo run", "cargo test", "cargo install"];
 
 /// The page names the default ports; the services of the test listen on free ones, whatever else runs on the machine.
@@ -13,7 +13,7 @@ const MAY_BE_SKIPPED: [&str; 3] = ["cargo run", "cargo test", "cargo install"];
 struct Ports(Vec<(String, String)>);
 
 impl Ports {
-    /// Learns a service's address from the lines that announce it, and tells it to the shell's later commands.
+    /// Reads the addresses of services from the printed lines, and exports them to the shell's later commands.
     fn learn(&mut self, printed: &[String], found: &[String], shell: &mut Shell) {
         let listening = |line: &String| {
             let (name, url) = line.strip_prefix("listening ")?.split_once(' ')?;

@@ -59,7 +59,7 @@ fn an_order_is_found_evicted_and_read_whole() {
     assert_eq!(index.lookup(id(2)), Lookup::Found(orders[1].clone().into()));
     assert_eq!(index.entries_after(Seq(1), 1), Some(orders[1].clone()));
     assert_eq!(index.entries_after(Seq(3), 4).unwrap().len(), 4);
-    // The block ends within the order 4, which belongs to it.
+    // The block ends within order 4, which belongs to the block.
     (8..=12).for_each(|seq| index.push(entry(seq)));
     for (first, block) in [(1, 1..=4), (2, 1..=4), (4, 1..=4)] {
         let range = Seq(*block.start())..=Seq(*block.end());
@@ -97,7 +97,11 @@ fn a_snapshot_replaces_its_block() {
     let mut index = DecisionIndex::default();
     let known = BLOCK + ENTRIES_MAX as u64 + 10;
     (1..BLOCK + ENTRIES_MAX as u64).for_each(|seq| index.push(entry(seq)));
-    assert_eq!(index.take_filter_snapshots(), [], "its last entry is still kept whole");
+    assert_eq!(
+        index.take_filter_snapshots(),
+        [],
+        "a block whose last entry is in memory has a snapshot"
+    );
     (BLOCK + ENTRIES_MAX as u64..=known).for_each(|seq| index.push(entry(seq)));
     let snapshots = index.take_filter_snapshots();
     assert_eq!((snapshots.len(), index.take_filter_snapshots().len()), (1, 0));

@@ -10,14 +10,14 @@ use super::super::variables::SECRETS;
 use super::super::{key, roles, settings};
 use crate::cli::Cli;
 
-/// Set to write the table instead of comparing it.
+/// The environment variable that makes the test write the table instead of comparing it.
 const UPDATE: &str = "BOOKSTORE_TEST_UPDATE";
 const BEGIN: &str = "<!-- The table is written by a test: backend/src/config/tests/table.rs -->\n";
 
 #[derive(Default)]
 struct Row {
     variable: String,
-    /// By service.
+    /// The default of each service that has the setting.
     defaults: Vec<(String, String)>,
     commands: Vec<String>,
     help: String,
@@ -45,7 +45,7 @@ fn code(text: &str) -> String {
     }
 }
 
-/// The help without the default that is a part of it, and that default.
+/// Splits a help text into the text without its default, and the default.
 fn split_help(argument: &Arg) -> (String, Option<String>) {
     let help = argument.get_help().unwrap().to_string();
     match help.split_once(" [default: ") {
@@ -57,7 +57,7 @@ fn split_help(argument: &Arg) -> (String, Option<String>) {
 fn rows(whole: &Command) -> BTreeMap<String, Row> {
     let mut rows = BTreeMap::<String, Row>::new();
     let services: Vec<&str> = roles(whole).map(Command::get_name).collect();
-    // `all` comes last: its front-end has the address that its flag sets.
+    // `all` comes last, because its flag sets the address of the front-end.
     let commands = whole.get_subcommands().filter(|command| command.get_name() != "all");
     for command in commands.chain(whole.find_subcommand("all")) {
         for setting in settings(whole, command) {

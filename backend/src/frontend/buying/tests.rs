@@ -9,7 +9,7 @@ use super::*;
 use crate::fixture::{endpoint, item};
 use crate::token::Token;
 
-/// The minimum timeout of a late purchase whose key may have been decided.
+/// The minimum timeout of a purchase after its deadline whose key may have been decided.
 const WAIT_MIN: Duration = Duration::from_secs(1);
 
 /// A front-end whose order service accepts connections and never responds.

@@ -17,7 +17,7 @@ fn stock(cache: &Cache, number: u64, fresh: Freshness) -> Option<u32> {
     Some(serde_json::from_slice::<Book>(&hit.json).unwrap().stock.get())
 }
 
-/// A cache at the entry 2.
+/// A cache whose state is that after entry 2.
 fn cache() -> Cache {
     let cache = Cache::default();
     cache.reset(at(2));
@@ -82,7 +82,11 @@ fn a_response_older_than_the_feed_is_updated_or_dropped() {
     cache.insert_book(book(1, 5, 1), at(2));
     assert_eq!(stock(&cache, 1, ANY), Some(4));
     cache.insert_book(book(2, 9, 1), at(1));
-    assert_eq!(stock(&cache, 2, ANY), None, "the changes since are not known");
+    assert_eq!(
+        stock(&cache, 2, ANY),
+        None,
+        "a response is cached though later changes are unknown"
+    );
 }
 
 #[test]
@@ -120,7 +124,10 @@ fn a_book_that_is_added_or_withdrawn_empties_the_pages() {
         cache.apply(&[entry(3, kind, 1, 5)]);
         assert!(!is_cached(CacheKey::Page("q=b")) && !is_cached(CacheKey::Topics));
         cache.insert_page("q=b", page(vec![book(1, 5, 1)], None), at(2));
-        assert!(!is_cached(CacheKey::Page("q=b")), "a response from before was cached");
+        assert!(
+            !is_cached(CacheKey::Page("q=b")),
+            "a response from before the change was cached"
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::fixture::{self, at, book, item};
 use crate::frontend::cache::CacheKey;
 
-/// A call of a follower by the catalog.
+/// A call that the catalog makes to a follower.
 enum Step {
     Connected { head: u64, store: StoreId, after: u64 },
     Entry(Entry),
@@ -131,7 +131,10 @@ async fn a_lost_feed_is_announced_and_resumes_without_a_resync() {
         missed.iter().map(|missed| missed.event.seq.0).collect::<Vec<_>>(),
         [5, 6]
     );
-    assert!(shop.subscribe(Some(7)).await.missed.is_none(), "ahead of the feed");
+    assert!(
+        shop.subscribe(Some(7)).await.missed.is_none(),
+        "a position ahead of the feed has missed events"
+    );
 }
 
 /// A line of an order of two, of books 2 and 3.
@@ -175,18 +178,26 @@ fn an_answer_is_applied_as_far_as_it_continues_the_feed_of_its_store_and_the_fee
         live.head().map(|head| head.seq.0)
     };
     let entries: Vec<Entry> = (5..12).map(|seq| fixture::sold(seq, 2, 100 - seq)).collect();
-    assert_eq!(written(store, &entries[..1]), None, "there is no feed yet");
+    assert_eq!(
+        written(store, &entries[..1]),
+        None,
+        "an answer is applied before there is a feed"
+    );
     connected(4, store, 4).take(&live);
     live.cache().insert_book(book(2, 96, 4), at(4));
-    assert_eq!(written(StoreId::generate(), &entries[..1]), Some(4), "another store");
+    assert_eq!(
+        written(StoreId::generate(), &entries[..1]),
+        Some(4),
+        "an answer of another store is applied"
+    );
     assert_eq!(written(store, &entries[1..2]), Some(4), "a gap");
     assert_eq!(
         written(store, &[&entries[..2], &entries[3..4]].concat()),
         Some(6),
-        "a gap later"
+        "an answer after a gap is applied"
     );
     assert_eq!(written(store, &entries[..1]), Some(6), "old");
-    assert_eq!(written(store, &[line(1)]), Some(6), "half an order");
+    assert_eq!(written(store, &[line(1)]), Some(6), "half an order is visible");
     // The feed sends the same entries again.
     live.apply(&entries[..5]);
     assert_eq!(live.head(), Some(at(9)));
@@ -199,7 +210,11 @@ fn an_answer_is_applied_as_far_as_it_continues_the_feed_of_its_store_and_the_fee
     assert_eq!((cached.stock.get(), cached.seq), (89, Seq(11)));
     let events = live.subscribe(Some(at(4))).unwrap().missed.unwrap();
     let seqs: Vec<u64> = events.iter().map(|event| event.event.seq.0).collect();
-    assert_eq!(seqs, [5, 6, 7, 8, 9, 10, 11], "each once");
+    assert_eq!(
+        seqs,
+        [5, 6, 7, 8, 9, 10, 11],
+        "an entry is published twice or not at all"
+    );
 }
 
 #[test]
@@ -258,8 +273,14 @@ async fn another_entry_at_the_last_position_makes_every_subscriber_resync() {
             .get(CacheKey::Book(item(2)), Freshness::default())
             .is_some()
     };
-    assert!(reconnect(Step::Entry(last)), "the same entry");
-    assert!(!reconnect(sold(5, 7)), "another one");
+    assert!(
+        reconnect(Step::Entry(last)),
+        "a reconnect with the same last entry makes subscribers resync"
+    );
+    assert!(
+        !reconnect(sold(5, 7)),
+        "a reconnect with another last entry does not make subscribers resync"
+    );
     assert_eq!(live.head(), Some(at(5)));
     let live_and_back = [upstream_event(false), upstream_event(true)];
     for expected in live_and_back.iter().chain(&live_and_back).chain([&resync(at(6))]) {

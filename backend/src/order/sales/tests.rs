@@ -111,7 +111,7 @@ async fn a_refused_batch_is_not_sent_again() {
         (Code::StorageFull, Code::StorageFull),
         (Code::TooManyRequests, Code::TooManyRequests),
         (Code::Unavailable, Code::Unavailable),
-        // A misconfiguration of the services is not the client's fault.
+        // The client is not at fault if the services are misconfigured.
         (Code::Unauthorized, Code::Unavailable),
     ] {
         let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
@@ -215,7 +215,7 @@ async fn a_sale_left_undecided_after_a_lost_response_is_sent_again_because_the_f
     }
 }
 
-/// The result of a sale of three lines, of which one is unknown if `is_unknown`, and one sold out.
+/// The problem of a refused sale of three lines: one is sold out, and one unknown if `is_unknown`.
 fn refused_basket(is_unknown: bool, is_recorded: bool) -> Problem {
     let numbers = if is_unknown { [2, 4, 9] } else { [2, 3, 4] };
     let line = |number| OrderLine {

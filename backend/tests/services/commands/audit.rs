@@ -1,4 +1,4 @@
-//! `audit`: what it finds, and that it changes nothing.
+//! `audit`: the violations that it finds, and that it changes no file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ async fn sold(fixture: StoreFixture) -> StoreFixture {
     fixture
 }
 
-/// What an audit says that must find something.
+/// The output of an audit that must find a violation.
 fn violations(fixture: &StoreFixture) -> String {
     let (code, stdout, stderr) = fixture.run(&["audit"]);
     assert_eq!((code, stderr.as_str()), (4, ""), "{stdout}");
@@ -30,7 +30,7 @@ fn ledger(fixture: &StoreFixture) -> PathBuf {
     fixture.path("store").join("ledger.csv")
 }
 
-/// Changes columns of an entry's line, as in `quantity=2 change=-2`, and its checksum with them if the hand is a skilled one.
+/// Changes columns of an entry's line, as in `quantity=2 change=-2`, and corrects its checksum if `skilled`.
 fn edit(fixture: &StoreFixture, seq: u64, changes: &str, skilled: bool) {
     let text = fs::read_to_string(ledger(fixture)).unwrap();
     let columns: Vec<&str> = text.lines().next().unwrap().split(',').collect();
@@ -71,7 +71,7 @@ fn rows<const N: usize>(table: &str) -> impl Iterator<Item = [&str; N]> {
 
 #[tokio::test]
 async fn a_sale_edited_by_hand_is_found_in_a_csv_store() {
-    // The sale 9 took book 1 from 398 to 397, and stands in line 13.
+    // Entry 9 reduced the stock of book 1 from 398 to 397; it is line 13 of the file.
     const CASES: &str = "
         unskilled | stock_after=398 | ledger.csv:13: the checksum does not match
         skilled | stock_after=398 | entry 9, book 1: the stock of 398 changed by -1 does not make 398
@@ -114,7 +114,7 @@ async fn an_order_that_was_decided_twice_is_found() {
 
 #[tokio::test]
 async fn a_sale_edited_by_hand_is_found_in_a_database() {
-    // The row, a change of it, how that is undone, and what an audit finds in between.
+    // The row, its change, the reverse change, and the audit's output between the two.
     const CASES: &str = "
         ledger seq = 9 | stock_after = 398 | stock_after = 397 \
             | entry 9, book 1: the stock of 398 changed by -1 does not make 398
@@ -146,7 +146,7 @@ async fn a_sale_edited_by_hand_is_found_in_a_database() {
 
 #[tokio::test]
 async fn a_line_of_an_order_edited_by_hand_is_found() {
-    // The order of books 1 and 2 is the entries 5 and 6. A change of a database, how it is undone, what an audit finds.
+    // The order of books 1 and 2 is entries 5 and 6. A change of the row, the reverse change, the audit's output.
     const CASES: &str = "
         seq = 5 | lines = 1 | lines = 2 | entry 6: order ORDER: line 2 of 2 does not continue what is before it
         seq = 6 | lines = 3 | lines = 2 | entry 6: order ORDER: line 2 of 3 does not continue what is before it

@@ -1,4 +1,4 @@
-//! `backup`: copies of running shops, and replicas that stay behind them.
+//! `backup`: copies of running shops, and replicas that follow them.
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStdout, Stdio};
@@ -22,7 +22,7 @@ pub(super) fn backup(url: &str, to: &StoreFixture) -> Value {
     serde_json::from_str(&stdout).unwrap()
 }
 
-/// What a backup says that is refused.
+/// The error message of a backup that is refused.
 fn refusal(url: &str, to: &StoreFixture) -> String {
     let (code, stdout, stderr) = run(&["backup", "--url", url, "--to", &to.url]);
     assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
@@ -63,7 +63,7 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Starts it and waits until it has caught up for the first time.
+    /// Starts the backup and waits until it has caught up for the first time.
     pub(super) fn start(url: &str, to: &StoreFixture) -> Self {
         let mut command = command(&["backup", "--url", url, "--to", &to.url, "--follow", "--json"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -97,7 +97,7 @@ impl Drop for Follower {
     }
 }
 
-/// Waits until a copy that is being written has so many entries.
+/// Waits until a copy that is being written has `entries` entries.
 async fn wait_for_entries(copy: &StoreFixture, entries: u64) {
     testing::eventually("the copy has caught up", || async {
         let report = block_in_place(|| audit(copy));
@@ -142,7 +142,7 @@ async fn a_running_shop_is_backed_up_into_each_engine_and_the_copy_can_be_starte
         let store = restored.0.get("/livez").await.json()["store"].clone();
         assert_eq!(store, second["store"]);
         assert_ne!(store, second["source"]);
-        // The copy is a shop of its own now.
+        // The copy is an independent shop now.
         buy(&restored.0, 1).await;
         assert!(restored.1.stop().success());
         assert_contains(
@@ -217,7 +217,7 @@ async fn a_replica_continues_after_a_crash_of_its_shop_and_refuses_another_shop(
     block_in_place(|| follower.stop());
     assert_equal(&copy, &source);
     assert!(shop.stop().success());
-    // An older copy of the files, as a restored backup: the same store with other entries.
+    // An older copy of the files, like a restored backup: the same store id, but other entries.
     let folder = source.path("store");
     let sales = StoreFixture::csv();
     let status = std::process::Command::new("cp")

@@ -1,4 +1,4 @@
-//! `audit` and `export FILE` beside a running catalog, on read-only media, and with a reader that ends early.
+//! `audit` and `export FILE` while a catalog runs, on read-only media, and with a reader that ends early.
 
 use std::fs;
 use std::io;
@@ -60,11 +60,11 @@ fn an_audit_and_an_export_read_a_consistent_store_while_segments_and_checkpoints
         audits
     });
     let segments = fs::read_dir(&folder).unwrap().count();
-    println!("{audits} audits and exports beside {ROUNDS} checkpoints, {segments} files");
+    println!("{audits} audits and exports during {ROUNDS} checkpoints, {segments} files");
     assert!(audits > 2 && segments > ROUNDS / 3);
 }
 
-/// The books of a [`ReferenceShop`].
+/// The number of books of a [`ReferenceShop`].
 fn shop_size() -> usize {
     FOUR.lines().count() - 1
 }
@@ -131,7 +131,7 @@ fn a_reader_that_ends_early_is_no_error() {
     ] {
         assert_eq!(closed(arguments), quiet, "{arguments:?}");
     }
-    // What is done does not depend on who reads.
+    // The command does its work whether or not its output is read.
     assert_eq!(run(&["export", "--store", &copy]).1, many);
     damage(&fixture.path("store"));
     assert_eq!(closed(&["audit"]), (Some(4), String::new()));

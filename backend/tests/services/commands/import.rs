@@ -126,7 +126,7 @@ fn wrong_usage_and_a_missing_store_have_different_exit_codes() {
         }
         let file = fixture.file("books.csv", FOUR);
         assert_contains(&fixture.succeed(&["import", &file, "--dry-run"]), &["4 added"]);
-        assert_eq!(fixture.run(&["audit"]).0, 1, "nothing was created");
+        assert_eq!(fixture.run(&["audit"]).0, 1, "the command created no store");
     }
     assert!(!csv.path("store").exists() && !sqlite.path("store.db").exists());
 }
@@ -152,7 +152,11 @@ async fn an_edit_by_hand_is_imported_on_request_and_undoes_no_sale() {
         &["catalog.csv was edited by hand: book 2, cost: the file says 45.00"],
     );
     assert_contains(&fixture.succeed(&["import", "--dry-run"]), &["cost 40.00 → 45.00"]);
-    assert_eq!(fs::read_to_string(&catalog).unwrap(), edited, "still there to be taken");
+    assert_eq!(
+        fs::read_to_string(&catalog).unwrap(),
+        edited,
+        "the edited file is kept for the import"
+    );
     assert_contains(&fixture.succeed(&["import"]), &["1 changed"]);
     assert!(fixture.succeed(&["audit"]).starts_with("clean"));
     assert_contains(&fixture.fail(&["import"]), &["was not edited"]);
@@ -240,7 +244,7 @@ async fn an_import_into_a_running_shop_keeps_its_stocks_on_request() {
     assert_contains(&stdout, &["0 added, 0 changed, 0 withdrawn"]);
     let empty = fixture.file("nothing.csv", "");
     assert_contains(&import_into(url, &[&empty, "--replace"]).2, &["has no books"]);
-    assert_eq!(import_into(url, &[]).0, 2, "without a file");
+    assert_eq!(import_into(url, &[]).0, 2, "an import without a file is wrong usage");
     assert!(shop.stop().success());
     assert!(fixture.succeed(&["audit"]).starts_with("clean"));
 }
@@ -282,10 +286,10 @@ fn an_import_continues_after_the_shop_is_killed() {
     let file = fixture.file("books.csv", &text);
     let mut import = bookstored::command(&["import", "--url", &address.url(), &file, "--json"]);
     let import = import.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // Some batches are done, others are not.
+    // Some batches are applied, others are not.
     let start = Instant::now();
     while entries(&fixture) < 5_000 {
-        assert!(start.elapsed() < testing::WAIT_TIMEOUT, "the import does not begin");
+        assert!(start.elapsed() < testing::WAIT_TIMEOUT, "the import does not start");
         std::thread::yield_now();
     }
     drop(shop);
@@ -305,7 +309,7 @@ fn an_import_continues_after_the_shop_is_killed() {
     assert!(fixture.succeed(&["audit"]).starts_with("clean"));
 }
 
-/// The entries of a SQLite store, read beside its catalog.
+/// The number of entries of a SQLite store, read while its catalog runs.
 fn entries(fixture: &StoreFixture) -> i64 {
     let file = fixture.path("store.db");
     let database = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();

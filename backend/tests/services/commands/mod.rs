@@ -22,7 +22,7 @@ impl StoreFixture {
         bookstored::run(&[arguments, &["--store", &self.url]].concat())
     }
 
-    /// Runs a command that must succeed without a word on standard error. Returns standard output.
+    /// Runs a command that must succeed and print nothing on standard error. Returns standard output.
     fn succeed(&self, arguments: &[&str]) -> String {
         let (code, stdout, stderr) = self.run(arguments);
         let result = (code, stderr.as_str());
@@ -30,7 +30,7 @@ impl StoreFixture {
         stdout
     }
 
-    /// Runs a command that must fail and say nothing on standard output. Returns standard error.
+    /// Runs a command that must fail and print nothing on standard output. Returns standard error.
     fn fail(&self, arguments: &[&str]) -> String {
         let (code, stdout, stderr) = self.run(arguments);
         let result = (code, stdout.as_str());

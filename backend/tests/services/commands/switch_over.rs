@@ -1,4 +1,4 @@
-//! A shop that moves to another engine while it sells, and back.
+//! A shop that moves to another engine and back while it sells.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use crate::bookstored::{ANY_PORT, start};
 use crate::client::{Client, key, try_send};
 use crate::fixture::StoreFixture;
 
-/// Purchases by a client that sends each again with its key until it is decided.
+/// Purchases of clients that retry each order with its key until it is decided.
 #[derive(Debug, Default)]
 struct Load {
     is_stopped: AtomicBool,
@@ -120,16 +120,19 @@ async fn a_shop_moves_to_postgres_and_back_under_load_and_loses_and_doubles_noth
     let audit: Value = serde_json::from_str(&last.succeed(&["audit", "--json"])).unwrap();
     let lines = |receipt: &Value| receipt["lines"].as_array().map_or(1, Vec::len);
     let bought: usize = receipts.iter().map(|(_, receipt)| lines(receipt)).sum();
-    // Each order once, so no order is missing or there twice.
+    // Each order is there exactly once.
     assert_eq!(
         (&audit["verdict"], &audit["sold"]),
         (&"clean".into(), &bought.into()),
         "{audit}"
     );
     println!(
-        "{} orders, sent again {} times",
+        "{} orders, {} retries",
         receipts.len(),
         load.resent.load(Ordering::Relaxed)
     );
-    assert!(load.resent.load(Ordering::Relaxed) > 0, "no purchase met the pause");
+    assert!(
+        load.resent.load(Ordering::Relaxed) > 0,
+        "no purchase was sent during the pause"
+    );
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::journal::Journal;
 use crate::fixture::StoreFixture;
 
-/// Whether the checks can run. `false` only if they may be skipped.
+/// Whether the checks can run. Returns `false` only if they may be skipped, and fails otherwise.
 pub(super) fn are_available() -> bool {
     let found = Command::new("python3").arg("--version").output().is_ok();
     if !found {
@@ -29,12 +29,12 @@ pub(super) fn postgres_without_notifications() -> Option<StoreFixture> {
     Some(fixture)
 }
 
-/// Compares the store with what clients were answered. The output of the check: an error if it found a violation.
+/// Compares the store with the answers that clients got. Returns the output of the check, as an error if it found a violation.
 pub(super) fn check(fixture: &StoreFixture, journal: &Journal, is_stopped: bool) -> Result<String, String> {
     check_url(fixture, &fixture.url, journal, is_stopped)
 }
 
-/// The same for a copy of the stopped store that was falsified.
+/// Like [`check`], for a falsified copy of the stopped store.
 pub(super) fn check_forged(fixture: &StoreFixture, how: &str, journal: &Journal) -> Result<String, String> {
     let url = copy(fixture, how);
     let forged = script(fixture, "forge.py").args([&url, how]).status().unwrap();
@@ -71,7 +71,7 @@ fn copy(fixture: &StoreFixture, name: &str) -> String {
             std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
         }
     } else {
-        // A clean stop leaves no write-ahead log beside the file.
+        // After a clean stop there is no write-ahead log beside the file.
         std::fs::copy(fixture.path("store.db"), &copy).unwrap();
     }
     format!("{}:{}", fixture.engine(), copy.display())
@@ -85,7 +85,7 @@ fn script(fixture: &StoreFixture, name: &str) -> Command {
         let folders = std::iter::once(server.bin_dir().to_owned()).chain(std::env::split_paths(&path));
         command.env("PATH", std::env::join_paths(folders).unwrap());
     }
-    // No compiled files beside the scripts.
+    // Python must not write compiled files beside the scripts.
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }

@@ -12,13 +12,13 @@ use crate::client::Client;
 
 const ENTRIES_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The delay that several catalogs over one database promise. It is reported, not asserted: the machine may be busy.
+/// The documented delay between several catalogs over one database. It is reported, not asserted: the machine may be busy.
 const DELAY_GOAL: Duration = Duration::from_millis(200);
 
 /// The events of one feed, in order, each with the time of its arrival.
 type Entries = watch::Sender<Vec<(String, Instant)>>;
 
-/// Records one catalog's feed from the first entry on, and reconnects whenever the feed ends.
+/// Starts to record one catalog's feed from the first entry on; reconnects whenever the feed ends.
 #[derive(Debug)]
 pub(super) struct FeedRecorder {
     entries: Arc<Entries>,
@@ -37,7 +37,7 @@ impl FeedRecorder {
         self.entries.borrow().len()
     }
 
-    /// Waits for that many entries and returns all that are recorded.
+    /// Waits for `count` entries and returns all recorded events.
     pub(super) async fn finish_at(self, count: usize) -> Vec<String> {
         let mut entries = self.entries.subscribe();
         let enough = entries.wait_for(|entries| entries.len() >= count);
@@ -62,7 +62,7 @@ impl FeedRecorder {
     }
 }
 
-/// Delays, sorted.
+/// Sorted delays.
 #[derive(Debug)]
 pub(super) struct Delays(Vec<Duration>);
 

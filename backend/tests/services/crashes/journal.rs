@@ -17,7 +17,7 @@ pub(super) struct Journal {
     file: Mutex<File>,
     /// Orders acknowledged as sold, each once.
     pub(super) sold: watch::Sender<usize>,
-    /// Those of them that have several lines.
+    /// Orders of several lines among the sold ones.
     pub(super) sold_of_several_lines: AtomicUsize,
     /// Orders refused.
     pub(super) refused: AtomicUsize,
@@ -70,20 +70,20 @@ impl Journal {
         )
     }
 
-    /// Registers a request, which is in flight until the guard is dropped.
+    /// Registers a request as in flight until the guard is dropped.
     pub(super) fn begin_request(&self) -> InFlight<'_> {
         let number = self.next_request.fetch_add(1, Ordering::Relaxed);
         self.in_flight.lock().unwrap().insert(number);
         InFlight { journal: self, number }
     }
 
-    /// The requests that are not answered.
+    /// The requests that are in flight.
     pub(super) fn in_flight(&self) -> HashSet<u64> {
         self.in_flight.lock().unwrap().clone()
     }
 }
 
-/// A request that is not answered.
+/// A request in flight.
 #[derive(Debug)]
 pub(super) struct InFlight<'a> {
     journal: &'a Journal,

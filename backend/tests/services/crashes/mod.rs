@@ -1,6 +1,6 @@
 //! `kill -9` under load: every acknowledged purchase is in the store exactly once, and no other copy is missing.
 //!
-//! A long run, of one store: `BOOKSTORE_KILLS=300 BOOKSTORE_SEED=1 cargo test --release -p backend --test services
+//! A long run of one store: `BOOKSTORE_KILLS=300 BOOKSTORE_SEED=1 cargo test --release -p backend --test services
 //! crashes::csv -- --nocapture`; `crashes::sqlite`, `crashes::postgres` and `crashes::two` are the others. The seed decides
 //! the order of the kills, the purchases before each, and what the clients buy; the timing varies.
 
@@ -49,7 +49,7 @@ async fn postgres_loses_and_doubles_nothing_when_processes_are_killed() {
     }
 }
 
-/// Two catalogs, two order services and two front-ends over one database: all are killed in turn, selling continues, and in
+/// Two catalogs, two order services and two front-ends over one database: all are killed in turn, sales continue, and in
 /// the end all have the same state.
 async fn two_of_each_agree(fixture: StoreFixture) -> String {
     let plan = Plan::from_environment(0);
@@ -84,7 +84,7 @@ async fn two_of_each_agree(fixture: StoreFixture) -> String {
     for (seq, (one, other)) in (1..).zip(one.iter().zip(&other)) {
         assert!(
             one.contains(&format!("\ndata: {{\"seq\":{seq},")),
-            "{one} is not the {seq}th"
+            "{one} is not entry {seq}"
         );
         assert_eq!(one, other);
     }

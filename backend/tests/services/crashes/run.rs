@@ -21,17 +21,17 @@ use crate::fixture::StoreFixture;
 
 const BUYERS: usize = 12;
 const BUYERS_WITHOUT_KEYS: usize = 4;
-/// The purchases that are acknowledged before each kill.
+/// The number of purchases that are acknowledged before each kill.
 const PURCHASES: std::ops::RangeInclusive<usize> = 20..=80;
-/// The longest time between the last of them and the kill.
+/// The maximum time between the last acknowledged purchase and the kill.
 const KILL_DELAY_MAX: Duration = Duration::from_millis(40);
-/// The limit for the purchases before a kill, recovery from the last kill included.
+/// The timeout for the purchases before a kill, including the recovery from the last kill.
 const PURCHASES_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Those of `backend/checks/forge.py`.
+/// The forgeries of `backend/checks/forge.py`.
 const FORGERIES: [&str; 8] = ["delete", "double", "line", "half", "price", "title", "stock", "rename"];
 
-/// How long a run is, and the seed of its random numbers.
+/// The number of kills of a run, and the seed of its random numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) kills: usize,
@@ -39,7 +39,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// From `BOOKSTORE_KILLS` (`kills` unless set) and `BOOKSTORE_SEED` (1 unless set).
+    /// Reads `BOOKSTORE_KILLS` (default `kills`) and `BOOKSTORE_SEED` (default 1).
     pub(super) fn from_environment(kills: usize) -> Self {
         let variable = |name| std::env::var(name).ok();
         Self {
@@ -49,7 +49,7 @@ impl Plan {
     }
 }
 
-/// The clients of a run saturate the cores, so that two runs at once take longer than one after the other.
+/// Serializes the runs: the clients of one run saturate the cores, so that concurrent runs take longer.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Services under load.
@@ -74,7 +74,7 @@ struct Totals {
 }
 
 impl Run {
-    /// Starts the services and the clients, when no other run goes on.
+    /// Waits for the end of any other run, then starts the services and the clients.
     pub(super) async fn start(fixture: StoreFixture, copies: usize, seed: u64) -> Self {
         let turn = TURN.lock().await;
         let topology = block_in_place(|| Topology::start(fixture, copies, BOOKS));
@@ -104,7 +104,7 @@ impl Run {
         *self.workload.journal.sold.borrow()
     }
 
-    /// Waits for that many more purchases.
+    /// Waits for `purchases` further purchases.
     pub(super) async fn wait_for_purchases(&mut self, purchases: usize) {
         let mut sold = self.workload.journal.sold.subscribe();
         let enough = self.sold() + purchases;
@@ -153,8 +153,8 @@ impl Run {
         }
     }
 
-    /// Ends the clients and checks the store twice, after a last `kill -9` and after a clean stop. Then falsifies copies of
-    /// it, which the check must detect. Returns the results as text.
+    /// Stops the clients and checks the store twice, after a last `kill -9` and after a clean stop. Then falsifies copies of
+    /// the store, which the check must detect. Returns the results as text.
     pub(super) async fn finish(mut self, seed: u64) -> String {
         self.finish_clients().await;
         block_in_place(|| {
@@ -165,7 +165,7 @@ impl Run {
             checked.unwrap_or_else(|violation| panic!("after the last kill: {violation}"));
             topology.restart(catalog);
         });
-        // The forgeries change the last entries, which must be a sale in the journal, of several lines.
+        // The forgeries change the last entries, which must be a sale of several lines that is in the journal.
         self.workload
             .buy(&mut self.random, &[(1, 2), (2, 1), (3, 3)], true)
             .await;
@@ -188,7 +188,10 @@ impl Run {
             assert!(self.totals.hits > 0, "no kill hit a request in flight");
         }
         let several = self.workload.journal.sold_of_several_lines.load(Ordering::Relaxed);
-        assert!(several * 10 > self.sold(), "only {several} orders of several lines");
+        assert!(
+            several * 10 > self.sold(),
+            "only {several} of the sold orders have several lines"
+        );
         format!(
             "{}, seed {seed}: {}\n{}\n{checked}{}",
             self.topology.fixture.engine(),

@@ -8,15 +8,15 @@ use crate::bookstored;
 use crate::client::Client;
 use crate::fixture::StoreFixture;
 
-/// The limit of a restart, a database's recovery included.
+/// The timeout of a restart, including the recovery of a database.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) const SERVICES: [&str; 3] = ["catalog", "order", "frontend"];
 
-/// What is killed.
+/// The process or processes to kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum KillTarget {
-    /// A copy of the service of that name.
+    /// The copy of the named service with this index.
     Service(&'static str, usize),
     /// The parent of all processes of the database server.
     Postmaster,
@@ -62,12 +62,12 @@ impl Service {
         }
     }
 
-    /// Tries again while a killed process still holds the store's lock.
+    /// Starts the service; retries while a killed process still holds the store's lock.
     fn start(&mut self) {
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         let start = Instant::now();
         while self.process.is_none() {
-            assert!(start.elapsed() < START_TIMEOUT, "{arguments:?} does not start again");
+            assert!(start.elapsed() < START_TIMEOUT, "{arguments:?} does not restart");
             self.process = bookstored::try_start(&arguments).ok();
         }
     }
@@ -121,7 +121,7 @@ impl Topology {
         topology
     }
 
-    /// Every target once.
+    /// All targets, each once.
     pub(super) fn targets(&self) -> Vec<KillTarget> {
         let copies = 0..self.copies;
         let services = copies.flat_map(|copy| SERVICES.map(|name| KillTarget::Service(name, copy)));
@@ -158,7 +158,7 @@ impl Topology {
         }
     }
 
-    /// Starts what does not run.
+    /// Starts the killed processes again.
     pub(super) fn restart(&mut self, target: KillTarget) {
         if let Some(server) = &self.fixture.server {
             match target {
@@ -177,7 +177,7 @@ impl Topology {
     pub(super) fn assert_running(&mut self) {
         for service in &mut self.services {
             let is_running = service.process.as_mut().is_some_and(Process::is_running);
-            assert!(is_running, "{} ended by itself", service.name);
+            assert!(is_running, "{} ended without a kill", service.name);
         }
     }
 
@@ -189,7 +189,7 @@ impl Topology {
         }
     }
 
-    /// A client for each service of that name.
+    /// A client for each copy of the named service.
     pub(super) fn clients(&self, name: &str) -> Vec<Client> {
         let services = self.services.iter().filter(|service| service.name == name);
         services.map(Service::client).collect()

@@ -21,23 +21,23 @@ pub(super) const BOOKS: &str = "1,Plenty,100000000,30,a\n2,More,100000000,40.50,
 pub(super) const ITEMS: RangeInclusive<u64> = 1..=8;
 const PLENTIFUL: RangeInclusive<u64> = 1..=5;
 const SCARCE: RangeInclusive<u64> = 6..=8;
-/// A book that comes and goes, and that no client buys.
+/// A book that is added and withdrawn, and that no client buys.
 const PASSING: u64 = 9;
-/// The lines of one purchase in three; the others have one.
+/// The number of lines of every third purchase; the others have one line.
 const SEVERAL: RangeInclusive<usize> = 2..=5;
-/// The limit until an order is decided, restarts of its services included.
+/// The timeout for the decision of an order, including restarts of services.
 const DECISION_MAX: Duration = Duration::from_secs(90);
-/// Decided orders that are kept to be looked up.
+/// The number of decided orders that are kept for lookups.
 const DECIDED_MAX: usize = 256;
-/// Think times, at most, in milliseconds.
+/// Maximum think times in milliseconds.
 const BETWEEN_PURCHASES_MS: u64 = 4;
 const BETWEEN_ATTEMPTS_MS: u64 = 20;
 const BETWEEN_RESTOCKS_MS: u64 = 100;
 
-/// A book of an order, and the number of copies.
+/// A line of an order: the book and the number of copies.
 pub(super) type Line = (u64, u64);
 
-/// What all clients share.
+/// The state that all clients share.
 #[derive(Debug)]
 pub(super) struct Workload {
     pub(super) journal: Journal,
@@ -51,7 +51,7 @@ enum Outcome {
     Decided,
     /// The request changed nothing.
     NotApplied,
-    /// With the order's id, if the response named it.
+    /// The outcome is unknown; with the order's id if the response named it.
     Unknown(Option<String>),
 }
 
@@ -147,7 +147,7 @@ impl Workload {
         self.journal.write(&json!({"order": order, "status": "unknown"}));
     }
 
-    /// Changes scarce books, and their stock, until the workload is stopped, each change exactly once.
+    /// Changes scarce books and their stock until the workload is stopped; each change is applied exactly once.
     pub(super) async fn run_shopkeeper(&self, mut random: StdRng) {
         while self.is_running() {
             if random.random_bool(0.5) {
@@ -184,7 +184,7 @@ impl Workload {
             .await;
     }
 
-    /// Sets the scarce books anew, and one that no client buys, or withdraws that one.
+    /// Changes the scarce books, and adds or withdraws a book that no client buys.
     async fn change_books(&self, random: &mut StdRng) {
         let mut book = |item: u64| {
             let number = random.random_range(0..100);
@@ -219,7 +219,7 @@ impl Workload {
         self.change(random, "POST", "/books", &body, line).await;
     }
 
-    /// Sends a shopkeeper's change until it is decided; `line` is what the journal gets, or what another response means.
+    /// Sends a shopkeeper's change until it is decided. `line` returns the journal's line for a decision, else the outcome.
     async fn change(
         &self,
         random: &mut StdRng,
@@ -307,7 +307,7 @@ impl Workload {
     }
 }
 
-/// The outcome of a response that is no decision.
+/// The outcome of a response without a decision.
 fn undecided(reply: &Reply, body: &Value) -> Outcome {
     match reply.status {
         503 | 507 | 429 => Outcome::NotApplied,
@@ -316,7 +316,7 @@ fn undecided(reply: &Reply, body: &Value) -> Outcome {
     }
 }
 
-/// The journal's line of a receipt, which it holds as a whole.
+/// The journal's line for a receipt; it contains the whole receipt.
 fn acknowledgement(receipt: &Value) -> Value {
     let mut line = receipt.clone();
     if line["status"] == "refused" {
@@ -326,7 +326,7 @@ fn acknowledgement(receipt: &Value) -> Value {
     line
 }
 
-/// Lines of different books, by item.
+/// Random lines of different books, by item number.
 fn random_lines(random: &mut StdRng) -> Vec<Line> {
     let is_plentiful = random.random_bool(0.7);
     let (range, count) = match random.random_ratio(1, 3) {

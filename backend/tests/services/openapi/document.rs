@@ -1,4 +1,4 @@
-//! The OpenAPI document of a running service, and answers compared with it.
+//! The OpenAPI document of a running service, and the comparison of answers with it.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -45,7 +45,7 @@ impl Document {
             .collect()
     }
 
-    /// What a reference names, or the value itself.
+    /// The target of a reference, or the value itself if it is no reference.
     pub(super) fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         match value["$ref"].as_str() {
             Some(reference) => self
@@ -85,7 +85,7 @@ impl Document {
         (format!("{method} {template}"), operation)
     }
 
-    /// Asserts that the document has the status, every header field and the body of an answer.
+    /// Asserts that the document describes the status, every header field and the body of an answer.
     pub(super) fn check(&self, method: &str, path: &str, reply: &Reply) {
         let (name, operation) = self.operation(method, path);
         let what = format!("{name} {}", reply.status);
@@ -147,7 +147,7 @@ impl Document {
         }
     }
 
-    /// Asserts that an answer with each of these statuses was compared, and a success of every operation.
+    /// Asserts that an answer with each of these statuses, and a success of every operation, was compared.
     pub(super) fn assert_seen(&self, statuses: &[u16]) {
         let seen = self.seen.lock().unwrap();
         for (path, method, _) in self.operations() {

@@ -1,4 +1,4 @@
-//! The OpenAPI documents: every reference resolves, and the answers of the services are what the documents say.
+//! The OpenAPI documents: every reference resolves, and the services answer as documented.
 
 mod document;
 
@@ -16,7 +16,7 @@ use crate::fixture::start_shop;
 
 const SERVICES: [&str; 3] = ["frontend", "catalog", "order"];
 
-/// Calls `visit` with every object in a document and where it is.
+/// Calls `of` with every object in a document and its path.
 fn visit(value: &Value, place: &str, of: &mut impl FnMut(&Value, &str)) {
     match value {
         Value::Object(fields) => {
@@ -41,11 +41,11 @@ async fn every_reference_of_a_document_resolves_and_its_parts_are_described_and_
                 assert!(document.at(reference).is_some(), "{place}: {reference} does not exist");
                 used.insert(reference.to_owned());
             }
-            // A link to rustdoc leads nowhere here.
+            // A rustdoc link has no target in an OpenAPI document.
             let description = object["description"].as_str().unwrap_or_default();
             assert!(!description.contains("[`"), "{place}: {description}");
             let mut types = object["type"].as_array().into_iter().flatten().chain([&object["type"]]);
-            assert!(types.all(|name| name != "null"), "{place}: nothing is ever null");
+            assert!(types.all(|name| name != "null"), "{place}: no field may be null");
             let examples = object["examples"]
                 .as_array()
                 .into_iter()
@@ -98,7 +98,7 @@ impl Documented {
     }
 
     /// Sends a request and compares the answer, which must have that status, with the document.
-    async fn ask(&self, request: &str, fields: &[(&str, &str)], body: &str, status: u16) -> Reply {
+    async fn check(&self, request: &str, fields: &[(&str, &str)], body: &str, status: u16) -> Reply {
         let (method, path) = request.split_once(' ').unwrap();
         let reply = self.client.send(method, path, fields, body).await;
         assert_eq!(reply.status, status, "{request} {fields:?} {body}: {}", reply.body);
@@ -122,8 +122,8 @@ impl Documented {
         self.document.check("GET", path, &reply);
     }
 
-    /// Compares what every operation answers to requests that are not for it.
-    async fn ask_wrongly(&self) {
+    /// Compares the answers of every operation to wrong requests.
+    async fn check_wrong_requests(&self) {
         for (path, method, operation) in self.document.operations() {
             let request = format!(
                 "{} {}",
@@ -132,12 +132,13 @@ impl Documented {
                     .replace("{order}", &key())
                     .replace("{topic}", "x")
             );
-            self.ask(&request, &[("bookstore-hops", "4")], "", 508).await;
-            self.ask(&request, &[("bookstore-hops", "x")], "", 400).await;
-            self.ask(&request, &[("host", "shop.example")], "", 421).await;
-            self.ask(&request, &[("content-encoding", "gzip")], "x", 415).await;
+            self.check(&request, &[("bookstore-hops", "4")], "", 508).await;
+            self.check(&request, &[("bookstore-hops", "x")], "", 400).await;
+            self.check(&request, &[("host", "shop.example")], "", 421).await;
+            self.check(&request, &[("content-encoding", "gzip")], "x", 415).await;
             if !operation["responses"]["403"].is_null() {
-                self.ask(&request, &[("origin", "http://shop.example")], "", 403).await;
+                self.check(&request, &[("origin", "http://shop.example")], "", 403)
+                    .await;
             }
             let reply = self
                 .client
@@ -148,25 +149,25 @@ impl Documented {
         }
     }
 
-    async fn ask_for_health(&self) {
+    async fn check_health(&self) {
         for path in ["/livez", "/readyz", "/metrics", "/openapi.json"] {
-            self.ask(&format!("GET {path}"), &[("x-request-id", "a-request")], "", 200)
+            self.check(&format!("GET {path}"), &[("x-request-id", "a-request")], "", 200)
                 .await;
         }
     }
 }
 
 /// Compares the answers to changes of books.
-async fn ask_for_books(service: &Documented) {
+async fn check_changes_of_books(service: &Documented) {
     let key = key();
     let change = [AUTHORIZED, ("idempotency-key", &*key)];
     let book = r#"{"title":"A title","author":"An author","topic":"novels","cost":"9.5","stock":3}"#;
     for _ in 0..2 {
-        service.ask("PUT /books/9", &change, book, 200).await;
+        service.check("PUT /books/9", &change, book, 200).await;
     }
-    service.ask("PUT /books/8", &change, book, 422).await;
+    service.check("PUT /books/8", &change, book, 422).await;
     service
-        .ask(
+        .check(
             "PUT /books/9",
             &[AUTHORIZED],
             r#"{"title":" ","topic":"novels","cost":"9.50"}"#,
@@ -174,32 +175,32 @@ async fn ask_for_books(service: &Documented) {
         )
         .await;
     service
-        .ask("PUT /books/9", &[AUTHORIZED, ("if-match", "\"1\"")], book, 412)
+        .check("PUT /books/9", &[AUTHORIZED, ("if-match", "\"1\"")], book, 412)
         .await;
     let several = r#"{"set":[{"item":10,"title":"Another","topic":"novels","cost":"1.00"}],"withdraw":[9]}"#;
-    service.ask("POST /books", &[AUTHORIZED], several, 200).await;
-    service.ask("POST /books", &[AUTHORIZED], several, 404).await;
-    service.ask("POST /books", &[AUTHORIZED], "{}", 400).await;
+    service.check("POST /books", &[AUTHORIZED], several, 200).await;
+    service.check("POST /books", &[AUTHORIZED], several, 404).await;
+    service.check("POST /books", &[AUTHORIZED], "{}", 400).await;
     let old = [AUTHORIZED, ("if-match", "\"1\"")];
-    service.ask("POST /books", &old, r#"{"withdraw":[10]}"#, 412).await;
-    service.ask("DELETE /books/10", &[AUTHORIZED], "", 200).await;
-    service.ask("DELETE /books/10", &[AUTHORIZED], "", 404).await;
-    service.ask("DELETE /books/2", &[], "", 401).await;
+    service.check("POST /books", &old, r#"{"withdraw":[10]}"#, 412).await;
+    service.check("DELETE /books/10", &[AUTHORIZED], "", 200).await;
+    service.check("DELETE /books/10", &[AUTHORIZED], "", 404).await;
+    service.check("DELETE /books/2", &[], "", 401).await;
 }
 
 #[tokio::test]
 async fn every_route_of_a_front_end_answers_as_documented() {
     let (shop, _) = start_shop();
     let shop = Documented::of(&shop.process, "frontend").await;
-    shop.ask_for_health().await;
-    shop.ask_wrongly().await;
-    let topics = shop.ask("GET /topics", &[], "", 200).await;
+    shop.check_health().await;
+    shop.check_wrong_requests().await;
+    let topics = shop.check("GET /topics", &[], "", 200).await;
     let tag = [("if-none-match", topics.header("etag").unwrap())];
-    shop.ask("GET /topics", &tag, "", 304).await;
+    shop.check("GET /topics", &tag, "", 304).await;
     for query in ["topic=graduate%20school&limit=1", "q=the", "item=2", "lookupNum=2"] {
-        shop.ask(&format!("GET /search?{query}"), &[("bookstore-seq", "1")], "", 200)
+        shop.check(&format!("GET /search?{query}"), &[("bookstore-seq", "1")], "", 200)
             .await;
-        shop.ask(
+        shop.check(
             &format!("GET /search?{query}"),
             &[("cache-control", "no-cache")],
             "",
@@ -207,7 +208,7 @@ async fn every_route_of_a_front_end_answers_as_documented() {
         )
         .await;
     }
-    shop.ask("GET /search", &[], r#"{"item":2}"#, 200).await;
+    shop.check("GET /search", &[], r#"{"item":2}"#, 200).await;
     for query in [
         "",
         "?item=2&q=x",
@@ -216,66 +217,66 @@ async fn every_route_of_a_front_end_answers_as_documented() {
         "?q=x&limit=101",
         "?q=x&after=x",
     ] {
-        shop.ask(&format!("GET /search{query}"), &[], "", 400).await;
+        shop.check(&format!("GET /search{query}"), &[], "", 400).await;
     }
-    shop.ask("GET /search?item=77", &[], "", 404).await;
+    shop.check("GET /search?item=77", &[], "", 404).await;
     let keys = [key(), key(), key()];
     let [first, second, third] = keys.each_ref().map(|key| [("idempotency-key", key.as_str())]);
     for _ in 0..2 {
-        shop.ask("POST /buy", &first, r#"{"item":2,"quantity":3}"#, 200).await;
-        shop.ask(
+        shop.check("POST /buy", &first, r#"{"item":2,"quantity":3}"#, 200).await;
+        shop.check(
             "POST /buy",
             &second,
             r#"{"lines":[{"item":2},{"item":4,"quantity":2}]}"#,
             200,
         )
         .await;
-        shop.ask("POST /buy", &third, r#"{"item":77}"#, 404).await;
+        shop.check("POST /buy", &third, r#"{"item":77}"#, 404).await;
     }
-    shop.ask("POST /buy?buyNum=2", &[], "", 200).await;
-    shop.ask("POST /buy", &first, r#"{"item":1}"#, 422).await;
-    shop.ask("POST /buy", &[], r#"{"lines":[{"item":77},{"item":1}]}"#, 404)
+    shop.check("POST /buy?buyNum=2", &[], "", 200).await;
+    shop.check("POST /buy", &first, r#"{"item":1}"#, 422).await;
+    shop.check("POST /buy", &[], r#"{"lines":[{"item":77},{"item":1}]}"#, 404)
         .await;
-    shop.ask("POST /buy", &[], "{}", 400).await;
-    shop.ask("POST /buy", &[("content-type", "text/plain")], "{}", 415)
+    shop.check("POST /buy", &[], "{}", 400).await;
+    shop.check("POST /buy", &[("content-type", "text/plain")], "{}", 415)
         .await;
-    shop.ask("POST /buy", &[("bookstore-deadline", "1")], r#"{"item":1}"#, 504)
+    shop.check("POST /buy", &[("bookstore-deadline", "1")], r#"{"item":1}"#, 504)
         .await;
-    shop.ask("POST /buy", &[], &" ".repeat(20_000), 413).await;
+    shop.check("POST /buy", &[], &" ".repeat(20_000), 413).await;
     for key in &keys {
-        shop.ask(&format!("GET /orders/{key}"), &[], "", 200).await;
+        shop.check(&format!("GET /orders/{key}"), &[], "", 200).await;
     }
-    shop.ask(&format!("GET /orders/{}", key()), &[], "", 404).await;
-    shop.ask("GET /orders/x", &[], "", 400).await;
+    shop.check(&format!("GET /orders/{}", key()), &[], "", 404).await;
+    shop.check("GET /orders/x", &[], "", 400).await;
     let change = [AUTHORIZED, ("idempotency-key", &*key())];
     for _ in 0..2 {
-        shop.ask("PUT /stock/1", &change, r#"{"stock":1}"#, 200).await;
+        shop.check("PUT /stock/1", &change, r#"{"stock":1}"#, 200).await;
     }
-    shop.ask("POST /buy", &[], r#"{"item":1,"quantity":2}"#, 409).await;
-    shop.ask(
+    shop.check("POST /buy", &[], r#"{"item":1,"quantity":2}"#, 409).await;
+    shop.check(
         "POST /buy",
         &[],
         r#"{"lines":[{"item":1,"quantity":2},{"item":2}]}"#,
         409,
     )
     .await;
-    shop.ask("PUT /stock/1", &[AUTHORIZED], r#"{"change":-9}"#, 409).await;
-    shop.ask(
+    shop.check("PUT /stock/1", &[AUTHORIZED], r#"{"change":-9}"#, 409).await;
+    shop.check(
         "PUT /stock/1",
         &[AUTHORIZED, ("if-match", "\"1\"")],
         r#"{"stock":9}"#,
         412,
     )
     .await;
-    shop.ask("PUT /stock/77", &[AUTHORIZED], r#"{"stock":9}"#, 404).await;
-    shop.ask("PUT /stock/1", &[], r#"{"stock":9}"#, 401).await;
-    ask_for_books(&shop).await;
-    shop.ask("GET /ledger?limit=3", &[], "", 401).await;
-    shop.ask("GET /ledger?limit=1000", &[AUTHORIZED], "", 200).await;
-    shop.ask("GET /ledger?limit=1001", &[AUTHORIZED], "", 400).await;
+    shop.check("PUT /stock/77", &[AUTHORIZED], r#"{"stock":9}"#, 404).await;
+    shop.check("PUT /stock/1", &[], r#"{"stock":9}"#, 401).await;
+    check_changes_of_books(&shop).await;
+    shop.check("GET /ledger?limit=3", &[], "", 401).await;
+    shop.check("GET /ledger?limit=1000", &[AUTHORIZED], "", 200).await;
+    shop.check("GET /ledger?limit=1001", &[AUTHORIZED], "", 400).await;
     shop.follow("/events?after=4").await;
     let id = [("last-event-id", "5")];
-    shop.ask("GET /events?after=x", &id, "", 400).await;
+    shop.check("GET /events?after=x", &id, "", 400).await;
     shop.document.assert_seen(&[
         200, 304, 400, 401, 403, 404, 405, 409, 412, 413, 415, 421, 422, 504, 508,
     ]);
@@ -287,36 +288,38 @@ async fn every_route_of_catalog_and_order_service_answers_as_documented() {
     let catalog = Documented::of(&shop.process, "catalog").await;
     let order = Documented::of(&shop.process, "order").await;
     for service in [&catalog, &order] {
-        service.ask_for_health().await;
-        service.ask_wrongly().await;
+        service.check_health().await;
+        service.check_wrong_requests().await;
     }
     let keys = [key(), key()];
     let keyed = [("idempotency-key", keys[0].as_str())];
     for _ in 0..2 {
-        order.ask("POST /buy/2", &keyed, r#"{"quantity":2}"#, 200).await;
+        order.check("POST /buy/2", &keyed, r#"{"quantity":2}"#, 200).await;
     }
-    order.ask("GET /buy/2", &[], "", 200).await;
-    order.ask("GET /buy/77", &[], "", 404).await;
-    order.ask("GET /buy/2", &keyed, "", 422).await;
-    order.ask("POST /buy/77", &[], "", 404).await;
-    order.ask("POST /buy/2", &[("bookstore-deadline", "1")], "", 504).await;
+    order.check("GET /buy/2", &[], "", 200).await;
+    order.check("GET /buy/77", &[], "", 404).await;
+    order.check("GET /buy/2", &keyed, "", 422).await;
+    order.check("POST /buy/77", &[], "", 404).await;
+    order
+        .check("POST /buy/2", &[("bookstore-deadline", "1")], "", 504)
+        .await;
     let batch = format!(
         r#"{{"orders":[{{"order":"{}","item":2}},{{"lines":[{{"item":2}},{{"item":3}}]}},{{"item":77}}]}}"#,
         keys[1]
     );
-    order.ask("POST /orders", &[], &batch, 200).await;
-    order.ask("POST /orders", &[], r#"{"orders":[{}]}"#, 400).await;
-    order.ask(&format!("GET /orders/{}", keys[1]), &[], "", 200).await;
-    order.ask(&format!("GET /orders/{}", key()), &[], "", 404).await;
-    order.ask("GET /orders?limit=2", &[], "", 200).await;
-    order.ask("GET /orders?limit=0", &[], "", 400).await;
+    order.check("POST /orders", &[], &batch, 200).await;
+    order.check("POST /orders", &[], r#"{"orders":[{}]}"#, 400).await;
+    order.check(&format!("GET /orders/{}", keys[1]), &[], "", 200).await;
+    order.check(&format!("GET /orders/{}", key()), &[], "", 404).await;
+    order.check("GET /orders?limit=2", &[], "", 200).await;
+    order.check("GET /orders?limit=0", &[], "", 400).await;
     for path in ["/topics", "/search/graduate%20school", "/search?q=the", "/lookup/2"] {
-        let reply = catalog.ask(&format!("GET {path}"), &[], "", 200).await;
+        let reply = catalog.check(&format!("GET {path}"), &[], "", 200).await;
         let tag = [("if-none-match", reply.header("etag").unwrap())];
-        catalog.ask(&format!("GET {path}"), &tag, "", 304).await;
+        catalog.check(&format!("GET {path}"), &tag, "", 304).await;
     }
-    catalog.ask("GET /search", &[], "", 400).await;
-    catalog.ask("GET /lookup/77", &[], "", 404).await;
+    catalog.check("GET /search", &[], "", 400).await;
+    catalog.check("GET /lookup/77", &[], "", 404).await;
     let sale = |key: &str, fields: &str| format!(r#"{{"order":"{key}",{fields},"deadline":{}}}"#, u64::MAX);
     let sales = [
         sale(&key(), r#""lines":[{"item":2},{"item":3}]"#),
@@ -324,7 +327,7 @@ async fn every_route_of_catalog_and_order_service_answers_as_documented() {
         sale(&keys[0], r#""item":1"#),
     ];
     let sold = catalog
-        .ask(
+        .check(
             "POST /sales",
             &[],
             &format!(r#"{{"sales":[{}]}}"#, sales.join(",")),
@@ -333,19 +336,21 @@ async fn every_route_of_catalog_and_order_service_answers_as_documented() {
         .await;
     let several = sold.json()["decisions"][0]["order"].as_str().unwrap().to_owned();
     for order in [&keys[0], &several] {
-        catalog.ask(&format!("GET /ledger/orders/{order}"), &[], "", 200).await;
+        catalog
+            .check(&format!("GET /ledger/orders/{order}"), &[], "", 200)
+            .await;
     }
     catalog
-        .ask(&format!("GET /ledger/orders/{}", key()), &[], "", 404)
+        .check(&format!("GET /ledger/orders/{}", key()), &[], "", 404)
         .await;
-    catalog.ask("GET /ledger?limit=1000", &[], "", 200).await;
+    catalog.check("GET /ledger?limit=1000", &[], "", 200).await;
     let keyed = [AUTHORIZED, keyed[0]];
     catalog
-        .ask("PUT /update/2", &[AUTHORIZED], r#"{"change":2}"#, 200)
+        .check("PUT /update/2", &[AUTHORIZED], r#"{"change":2}"#, 200)
         .await;
-    catalog.ask("PUT /update/2", &keyed, r#"{"change":2}"#, 422).await;
+    catalog.check("PUT /update/2", &keyed, r#"{"change":2}"#, 422).await;
     catalog
-        .ask(
+        .check(
             "PUT /update/2",
             &[AUTHORIZED, ("if-match", "\"1\"")],
             r#"{"stock":9}"#,
@@ -353,13 +358,13 @@ async fn every_route_of_catalog_and_order_service_answers_as_documented() {
         )
         .await;
     catalog
-        .ask("PUT /update/2", &[AUTHORIZED], r#"{"change":-9000}"#, 409)
+        .check("PUT /update/2", &[AUTHORIZED], r#"{"change":-9000}"#, 409)
         .await;
     catalog
-        .ask("PUT /update/77", &[AUTHORIZED], r#"{"stock":9}"#, 404)
+        .check("PUT /update/77", &[AUTHORIZED], r#"{"stock":9}"#, 404)
         .await;
-    catalog.ask("PUT /update/2", &[], r#"{"stock":9}"#, 401).await;
-    ask_for_books(&catalog).await;
+    catalog.check("PUT /update/2", &[], r#"{"stock":9}"#, 401).await;
+    check_changes_of_books(&catalog).await;
     catalog.follow("/feed?after=4").await;
     catalog.follow("/feed").await;
     catalog
@@ -376,14 +381,14 @@ async fn a_service_without_a_dependency_or_with_too_many_requests_answers_as_doc
     let neighbours = ["--catalog-url", nothing, "--order-url", nothing];
     let process = start(&[&["frontend", "--listen", ANY_PORT], &neighbours[..]].concat());
     let shop = Documented::of(&process, "frontend").await;
-    shop.ask("GET /livez", &[], "", 200).await;
+    shop.check("GET /livez", &[], "", 200).await;
     for request in ["GET /readyz", "GET /topics", "GET /search?q=x", "GET /events"] {
-        shop.ask(request, &[], "", 503).await;
+        shop.check(request, &[], "", 503).await;
     }
-    shop.ask(&format!("GET /orders/{}", key()), &[], "", 503).await;
-    shop.ask("POST /buy", &[], r#"{"item":1}"#, 503).await;
-    shop.ask("PUT /stock/1", &[AUTHORIZED], r#"{"stock":1}"#, 503).await;
-    shop.ask("GET /ledger", &[AUTHORIZED], "", 503).await;
+    shop.check(&format!("GET /orders/{}", key()), &[], "", 503).await;
+    shop.check("POST /buy", &[], r#"{"item":1}"#, 503).await;
+    shop.check("PUT /stock/1", &[AUTHORIZED], r#"{"stock":1}"#, 503).await;
+    shop.check("GET /ledger", &[AUTHORIZED], "", 503).await;
     let limited = start(
         &[
             &["frontend", "--listen", ANY_PORT, "--rate-limit", "1/s"],
@@ -399,7 +404,7 @@ async fn a_service_without_a_dependency_or_with_too_many_requests_answers_as_doc
             return;
         }
     }
-    panic!("no request of 100 was too many");
+    panic!("none of 100 requests exceeded the rate limit");
 }
 
 #[tokio::test]

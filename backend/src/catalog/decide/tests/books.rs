@@ -1,4 +1,4 @@
-//! Decisions on changes of more than the stock.
+//! Decisions on changes of whole books.
 
 use common::wire::{BookFields, BooksBody};
 use common::{IfNoneMatch, limits};
@@ -104,7 +104,7 @@ fn several_books_change_together_or_not_at_all() {
     assert_eq!(
         entry(batch.update_books(&withdraw(1)).unwrap()).change,
         -5,
-        "nothing of a refused change is done"
+        "a refused change is applied in part"
     );
 }
 
@@ -127,7 +127,7 @@ fn the_same_change_is_replayed_and_another_one_needs_another_key() {
             assert_eq!(verdict == Verdict::KeyReused, !is_same, "{decided:?} {other:?}");
         }
     }
-    // A refused change has entries only for the books that were the reason.
+    // A refused change has entries only for the books that caused the refusal.
     let refused = several(&[1], &[8, 9]);
     assert!(is_replayed(&again(&mut shop(3), &refused, refused.clone())));
     for other in [withdraw(8), several(&[1, 8], &[9]), several(&[9], &[])] {
@@ -183,7 +183,11 @@ fn a_condition_applies_to_one_book_or_for_several_books_to_the_store() {
     entry(batch.update_books(&only_at("\"0\"", withdraw(1))).unwrap());
     entry(batch.update_books(&only_at("\"2\"", several(&[2], &[]))).unwrap());
     let unknown = entry(batch.update_books(&only_at("\"0\"", withdraw(9))).unwrap());
-    assert_eq!(unknown.reason, Some(Reason::UnknownItem), "as without a condition");
+    assert_eq!(
+        unknown.reason,
+        Some(Reason::UnknownItem),
+        "the condition hides that the book is unknown"
+    );
 }
 
 #[test]
@@ -204,7 +208,7 @@ fn a_change_is_not_done_in_a_state_that_if_none_match_names() {
     }
     entry(batch.update_books(&unless_at("*", set(9, "x", None))).unwrap());
     let again = batch.update_books(&unless_at("*", set(9, "y", None))).unwrap();
-    assert_eq!(again, Verdict::PreconditionFailed, "it is created once");
+    assert_eq!(again, Verdict::PreconditionFailed, "the book is created twice");
     entry(batch.update_books(&unless_at("\"0\"", set(9, "y", None))).unwrap());
     let both = CatalogUpdate {
         if_match: "*".parse().ok(),

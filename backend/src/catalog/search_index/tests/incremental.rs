@@ -1,4 +1,4 @@
-//! Changes of single books: their results, and the number of blocks that they copy.
+//! Changes of single books: the search results, and the number of blocks that a change copies.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The books of a large public catalog.
+/// The number of books of a large public catalog.
 const MANY: u64 = 265_170;
 const NOUNS: [&str; 16] = [
     "Harbour", "Library", "Orchard", "Clock", "Ferry", "Garden", "Map", "Kitchen", "Mountain", "Letter", "Bridge",
@@ -26,7 +26,7 @@ fn generated(number: u64) -> BookMeta {
     book(number, &title, &author, &format!("Topic {}", number % 24))
 }
 
-/// The number of all blocks, and of those that `other` does not share.
+/// The number of blocks of `index`, and of its blocks that `other` does not share.
 fn blocks_not_in(index: &SearchIndex, other: &SearchIndex) -> (usize, usize) {
     let in_lists = [
         index.books.blocks_not_in(&other.books),

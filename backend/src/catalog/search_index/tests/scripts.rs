@@ -1,4 +1,4 @@
-//! What a query finds among titles in many scripts. `cargo test -p backend scripts -- --nocapture` prints the table.
+//! The books that a query finds among titles in many scripts. `cargo test -p backend scripts -- --nocapture` prints the table.
 
 use super::*;
 
