@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the faults of four alerts, and waits until a real Prometheus fires each and resolves it again.
+"""Injects the faults of four alerts, and waits until a real Prometheus fires and resolves each alert.
 
     alerts.py --bookstored PROGRAM [--only ALERT]
 
@@ -8,7 +8,7 @@
     BookstoreStoreUnreachable   the PostgreSQL server of a store is stopped
     BookstoreClockSkew          the clock of an order service is 0.7 s ahead of its catalog's
 
-The rules are those of backend/deploy/prometheus-alerts.yml; Prometheus reads the metrics every second. All faults are made
+The rules are those of backend/deploy/prometheus-alerts.yml; Prometheus reads the metrics every second. All faults begin
 at once, so a run takes about two minutes. Prints a line for each alert. Needs root, prometheus, PostgreSQL and faketime
 (Debian: prometheus, postgresql, faketime).
 Exit: 0 every alert fired and was resolved, 1 one did not or a program is missing, 2 wrong usage.
@@ -59,7 +59,7 @@ def wait_for(what, condition, limit_s):
 
 
 class SlowFeed:
-    """A proxy before a catalog that passes the feed on slowly, and everything else at once."""
+    """A proxy in front of a catalog that forwards the feed slowly, and everything else at once."""
 
     def __init__(self, url):
         host, port = url.removeprefix("http://").split(":")
@@ -76,7 +76,7 @@ class SlowFeed:
                 threading.Thread(target=self.copy, args=(source, target, is_feed, source is client), daemon=True).start()
 
     def copy(self, source, target, is_feed, is_request):
-        """Copies in one direction until an end closes. A connection may carry other requests before the feed's."""
+        """Copies in one direction until one side closes. A connection may carry other requests before that of the feed."""
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK_BYTES):
                 if is_request and b"GET /feed" in data:
@@ -107,8 +107,8 @@ class Drill:
         return self.start("all", "--store", store, "--listen", "127.0.0.1:0", "--catalog-listen", "127.0.0.1:0",
                           "--order-listen", "127.0.0.1:0")
 
-    # Each of the following makes a fault possible. It returns the address whose metrics show it, and the functions that make
-    # and end the fault.
+    # Each of the following methods prepares a fault. It returns the address whose metrics show the fault, and the functions
+    # that begin and end it.
 
     def feed_lag(self):
         services = self.cleanup.enter_context(Services(self.bookstored, f"csv:{self.folder}/lag"))
@@ -168,7 +168,7 @@ class Drill:
 
     def clock_skew(self):
         shop = self.shop(f"csv:{self.folder}/skew")
-        # The library reads the offset of the clock from this file again at each call.
+        # The faketime library reads the clock's offset from this file at each call.
         clock = self.folder / "clock"
         clock.write_text("+0")
         order = self.start("order", "--listen", "127.0.0.1:0", "--catalog-url", shop["catalog"],

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Sells overlapping orders of several lines of scarce books while the services are killed, and checks the ledger.
+"""Places overlapping orders of several lines of scarce books while services are killed, and checks the ledger.
 
     baskets.py --bookstored PROGRAM [--store URL] [--clients 64] [--attempts N] [--seconds S] [--lines 5] [--folder DIR]
 
 Three services run on a fresh store, a CSV store unless given. Clients buy 1 to --lines books at once, a shopkeeper
-brings new copies, and each service in turn is killed with SIGKILL and started again. Every request is repeated with its
+adds copies, and each service in turn is killed with SIGKILL and started again. Every request is repeated with its
 key until it is decided. Then check_ledger.py compares the ledger with every answer, after a last kill and after a clean
-stop: no order half sold, no copy lost or sold twice, every acknowledged line there. --folder keeps store and answers.
+stop: no order is half sold, no copy is lost or sold twice, and every acknowledged line is in the ledger. --folder keeps
+the store and the answers.
 
 Exit: 0 no violation, 1 a violation, or the run proved nothing, 2 wrong usage or a service that does not start.
 """
@@ -26,14 +27,14 @@ import check_ledger
 import load
 from services import NAMES, TOKEN, Services
 
-# The first are never sold out, the others often are.
+# The first books are never sold out, the others often are.
 BOOKS, PLENTIFUL, PLENTY = range(1, 25), range(1, 5), 10_000_000
 STOCK_MAX, RESTOCK_MAX = 100, 60
 RESTOCK_PAUSE_S, KILL_PAUSE_S = 0.01, 1.0
 
 
 class Shopkeeper(load.Client):
-    """Brings new copies of random books, each change once."""
+    """Adds copies of random books; each change is applied once."""
 
     async def run(self):
         while not self.load.is_over:
@@ -103,8 +104,8 @@ def main():
     parser.add_argument("--store", help="the URL of an empty store")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--attempts", type=int, default=64 * 2000, help="total number of orders")
-    parser.add_argument("--seconds", type=float, help="begin no order after this time")
-    parser.add_argument("--lines", type=int, default=5, help="the most lines of an order")
+    parser.add_argument("--seconds", type=float, help="start no order after this time")
+    parser.add_argument("--lines", type=int, default=5, help="maximum number of lines of an order")
     parser.add_argument("--folder", type=Path, help="a new folder, which is kept")
     arguments = parser.parse_args()
     try:

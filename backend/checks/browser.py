@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What a web page can do to a shop on loopback, tried in a real browser (Debian's `chromium`).
+"""Tests in a real browser (Debian's `chromium`) whether a web page can buy in a shop on loopback.
 
     backend/checks/browser.py --bookstored target/debug/bookstored [--chromium chromium]
 
 A page of another site tries to buy in every way that needs no permission of the shop: forms, `fetch`, `sendBeacon`, an
-image, a frame; and as after DNS rebinding, where the shop is reached under the page's own name. Between the browser and
-the shop a relay notes what the browser sends and what the shop answers. As a control the same attempts run against a shop
-that allows the page's origin and host: those that then buy show that the attempt itself works. Exits with 1 if a page
+image, a frame; and as after DNS rebinding, where the shop has the host name of the page. Between the browser and
+the shop a relay records the requests and the answers. As a control the same attempts run against a shop
+that allows the page's origin and host, where a purchase shows that the attempt works. Exits with 1 if a page
 bought anything in the shop that does not allow it, or nothing in the one that does.
 """
 
@@ -55,7 +55,7 @@ function submit(method, action, enctype) {
 
 
 class Relay(threading.Thread):
-    """Serves the page at `/page`, and passes everything else on to the service unchanged."""
+    """Serves the page at `/page`, and forwards everything else to the service unchanged."""
 
     def __init__(self, service=None):
         super().__init__(daemon=True)
@@ -84,7 +84,7 @@ class Relay(threading.Thread):
             while length and len(body) < int(length[1]):
                 body += client.recv(65536)
             with socket.create_connection(("127.0.0.1", self.service)) as shop:
-                # One exchange a connection.
+                # Each connection carries one request.
                 shop.sendall(re.sub(rb"(?i)\r\nconnection: [^\r]*", b"", head) + b"\r\nconnection: close\r\n\r\n" + body)
                 answer = b""
                 while received := shop.recv(65536):
@@ -112,9 +112,9 @@ def stock(ports):
 
 
 def attempt(chromium, site, ports, service, script):
-    """Lets a page run the script; returns the copies it bought, and what the relay saw."""
+    """Runs the script in a page; returns the number of bought copies, and the requests that the relay recorded."""
     relay = Relay(ports[service])
-    # After rebinding the shop is reached at the page's own address.
+    # After rebinding, the page's own address leads to the shop.
     page = site if "URL" in script else relay
     page.page = PAGE % (f"http://127.0.0.1:{relay.port}", script)
     before = stock(ports)

@@ -11,7 +11,7 @@ answers that clients got, one JSON object per line, in the order of the answers:
 
     sold          optionally with any field of the receipt or of its lines: each must equal the ledger entry
     sold-out      the order was refused; with "recorded": true the ledger must have the refusal, equal in every field
-    refused       any other answer that means that the order was not sold
+    refused       any other answer after which the order is not sold
     restocked     a stock change instead of an order: "change" or "to" instead of a quantity, "seq", "stock"
     not-restocked a stock change that was refused
     unknown       no answer, or one that leaves the outcome open; order is null if the client had set no key
@@ -61,7 +61,7 @@ def read_acks(paths):
 
 
 class Acknowledgements:
-    """Compares what clients were answered with the ledger."""
+    """Compares the answers that clients got with the ledger."""
 
     def __init__(self):
         self.counts = Counter()
@@ -116,7 +116,7 @@ class Acknowledgements:
 
 
 def lines_of(ack):
-    """Returns the lines of an acknowledgement by item; one line may stand in it directly."""
+    """Returns the lines of an acknowledgement by item; a single line may be given without `lines`."""
     return sorted(ack["lines"], key=lambda line: line["item"]) if "lines" in ack else [ack]
 
 
@@ -126,7 +126,7 @@ def check_lines(place, ack, group, wrong):
     wrong.unless(len(lines) == len(group),
                  f"{place}: order {ack['order']}: {len(lines)} lines acknowledged, {len(group)} recorded")
     for line, entry in zip(lines, group):
-        # An order of format 1 has the title in force at the upgrade.
+        # An order of format 1 has the title at the time of the upgrade.
         title = entry.title or line.get("title", "")
         compare(place, ack["order"], line, {
             "item": entry.item, "title": title, "quantity": entry.quantity, "cost": entry.unit_cost,

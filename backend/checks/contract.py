@@ -6,11 +6,11 @@
 
 With --bookstored it starts the three services twice, on a fresh store with the four default books and on one with books
 in many scripts, and checks each store at the end. Given addresses, the services run on a fresh store with the four
-default books; the checks that need the other books or services of their own are left out. Prints a line per check, `ok`
+default books; checks that need the other books or that start services are skipped. Prints a line per check, `ok`
 or `FAIL` with the reason, and the totals. Exit: 0 all passed, 1 some failed, 2 wrong usage or a service does not answer.
 
-Not covered, because it needs faults inside the services: 429, 500, 507, a lost catalog (`event: source`) and a reader
-of events that is too slow. The services' own tests cover them.
+Not covered, because they need faults inside the services: 429, 500, 507, an unreachable catalog (`event: source`) and a reader
+of events that is too slow. The tests of the services cover them.
 """
 
 import argparse
@@ -43,7 +43,7 @@ OWN_SERVICES = (SHELF, "wirings: ")
 
 
 def check_running(arguments):
-    """Checks services that run already, on their four books."""
+    """Checks services that run already, with the four default books."""
     world = World(arguments.frontend, arguments.catalog, arguments.order, arguments.token)
     for service in world.services.values():
         service.get("/livez")

@@ -100,7 +100,7 @@ def one_line_is_the_same_as_an_item(w, quantity):
 # --- Refusals ---------------------------------------------------------------------------------------------------------
 
 
-def is_refused_untouched(w, text, **options):
+def is_refused_without_a_change(w, text, **options):
     head, key = w.head(), new_key()
     refused(w.frontend.post("/buy", text, key=key, **options), "invalid-request")
     equal(w.head(), head, "head of the ledger")
@@ -110,17 +110,17 @@ def is_refused_untouched(w, text, **options):
 
 @check(cases=BAD_LINES)
 def malformed_lines_are_refused(w, lines):
-    is_refused_untouched(w, '{"lines":%s}' % lines)
+    is_refused_without_a_change(w, '{"lines":%s}' % lines)
 
 
 @check(cases=MIXED)
 def lines_and_item_together_are_refused(w, text):
-    is_refused_untouched(w, text)
+    is_refused_without_a_change(w, text)
 
 
 @check(cases=BAD_QUANTITIES)
 def a_quantity_out_of_bounds_in_any_line_is_refused(w, quantity):
-    is_refused_untouched(w, '{"lines":[{"item":1},{"item":2,"quantity":%s}]}' % quantity)
+    is_refused_without_a_change(w, '{"lines":[{"item":1},{"item":2,"quantity":%s}]}' % quantity)
 
 
 @check
@@ -133,7 +133,7 @@ def lines_and_an_item_in_the_address_together_are_refused(w):
 def an_order_has_at_most_twenty_lines(w):
     twenty = [(item, 1) for item in range(1, 21)]
     equal(refused(buy(w, twenty), "unknown-item").json["items"], list(range(5, 21)), "unknown items of 20")
-    is_refused_untouched(w, str(body(twenty + [(21, 1)])).replace("'", '"'))
+    is_refused_without_a_change(w, str(body(twenty + [(21, 1)])).replace("'", '"'))
 
 
 SHORT = [[(3, 3), (1, 1)], [(4, 2), (3, 100), (2, 100)], [(4, 1), (3, 3), (2, 4), (1, 1)]]
@@ -262,7 +262,7 @@ def many_overlapping_orders_at_once_sell_exactly_the_stock(w):
 
 
 @check
-def an_order_after_its_deadline_does_not_happen(w):
+def an_order_after_its_deadline_is_not_applied(w):
     head, key = w.head(), new_key()
     for millis in (0, 1, int(time.time() * 1000) - 5000):
         late = [("Bookstore-Deadline", str(millis))]
@@ -273,5 +273,5 @@ def an_order_after_its_deadline_does_not_happen(w):
     w.is_undecided(key)
     first = ok(buy(w, BASKET, key))
     again = ok(buy(w, BASKET, key, headers=late))
-    expect(again.replayed and not first.replayed, "a decided order is not repeated after its deadline")
+    expect(again.replayed and not first.replayed, "a decided order is not replayed after its deadline")
     equal(again.json, first.json, "the replay")

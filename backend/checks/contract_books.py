@@ -69,7 +69,7 @@ def is_change(entry, **known):
 
 
 def restore(w, item, book):
-    """Gives a book the columns that it had."""
+    """Restores a book to its earlier columns."""
     fields = {name: value for name, value in book.items() if name not in ("item", "seq")}
     return ok(set_book(w, item, fields)).json
 
@@ -104,7 +104,7 @@ def a_book_is_added_changed_and_withdrawn(w, name):
 
 
 @check(cases=SERVICES)
-def the_stock_changes_only_where_it_is_given(w, name):
+def a_change_without_a_stock_leaves_the_stock_unchanged(w, name):
     before = w.book(2)
     fields = {"title": before["title"], "topic": before["topic"], "cost": "41.00"}
     equal(ok(set_book(w, 2, fields, name)).json["stock"], before["stock"], "stock")
@@ -278,7 +278,7 @@ def a_change_is_done_only_in_a_state_that_if_match_names(w, name):
     done = ok(set_book(w, 1, NEW, name, tag=current, key=key))
     expect(not done.replayed, "the key was used up")
     stale = ok(set_book(w, 1, NEW, name, tag=tag, key=key))
-    expect(stale.replayed, "a decided change is not repeated whatever the state is")
+    expect(stale.replayed, "a decided change is not replayed in another state")
     ok(change(w, [numbered(1)], [], name, tag=ok(w.catalog.get("/topics")).headers["ETag"]))
     restore(w, 1, before)
 
@@ -294,7 +294,7 @@ def one_key_sent_by_many_at_once_changes_once(w):
     ok(change(w, [], range(500, 520)))
 
 
-# --- Who and what else ------------------------------------------------------------------------------------------------
+# --- Token, media types, events, documentation ------------------------------------------------------------------------
 
 
 @check(cases=SERVICES)
@@ -328,7 +328,7 @@ def a_change_is_sent_live_and_to_the_feed(w):
 
 
 @check
-def the_documentation_has_the_changes_of_books(w):
+def the_documentation_describes_the_changes_of_books(w):
     for name in SERVICES:
         paths = ok(w.services[name].get("/openapi.json")).json["paths"]
         expect({"put", "delete"} <= set(paths["/books/{item}"]) and "post" in paths["/books"], f"{name}: {sorted(paths)}")

@@ -25,7 +25,7 @@ BAD_STOCKS = ['{}', '{"stock":1,"change":1}', '{"stock":null}', '{"change":null}
 
 
 def sold_out_with(w, item, stock, quantity=1, key=None):
-    """Sets the stock, orders more than that, and returns the refusal."""
+    """Sets the stock, orders more copies than that, and returns the refusal."""
     w.set_stock(item, stock)
     answer = refused(w.buy(item, quantity, key), "sold-out")
     equal((answer.json.get("item"), answer.json.get("stock")), (item, stock), "item and stock")
@@ -251,7 +251,7 @@ def a_malformed_order_is_refused(w, order):
 
 
 @check(cases=["frontend", "order"])
-def a_purchase_after_its_deadline_does_not_happen(w, name):
+def a_purchase_after_its_deadline_is_not_applied(w, name):
     service, path = w.services[name], {"frontend": "/buy?buyNum=1", "order": "/buy/1"}[name]
     head, key = w.head(), new_key()
     for millis in (0, 1, int(time.time() * 1000) - 5000):

@@ -18,7 +18,7 @@ def tag_of(w, item=4):
 
 
 @check(cases=ROUTES)
-def a_change_on_the_books_state_is_done(w, case):
+def a_change_with_the_current_tag_is_applied(w, case):
     for spelling in ("{}", '"0", {}', '{} , "99999999"', '{},W/"1"'):
         before = w.stock(4)
         book = ok(put(w, case, {"change": 1}, tag=spelling.format(tag_of(w)))).json
@@ -28,7 +28,7 @@ def a_change_on_the_books_state_is_done(w, case):
 
 
 @check(cases=ROUTES)
-def a_change_on_another_state_is_refused_and_not_recorded(w, case):
+def a_change_with_another_tag_is_refused_and_not_recorded(w, case):
     tag = tag_of(w)
     ok(w.buy(4))
     head, stock, key = w.head(), w.stock(4), new_key()
@@ -64,7 +64,7 @@ def a_malformed_condition_is_refused(w, case):
 
 
 @check(cases=ROUTES)
-def a_change_that_was_done_is_repeated_whatever_the_state_is_now(w, case):
+def a_decided_change_is_replayed_whatever_the_current_state(w, case):
     key, tag = new_key(), tag_of(w)
     first = ok(put(w, case, {"change": 5}, tag=tag, key=key))
     for stale in (tag, '"0"', None):
@@ -78,7 +78,7 @@ def a_change_that_was_done_is_repeated_whatever_the_state_is_now(w, case):
 
 
 @check(cases=ROUTES)
-def the_deadline_comes_before_the_state(w, case):
+def the_deadline_is_checked_before_the_state(w, case):
     head = w.head()
     refused(put(w, case, {"change": 5}, tag='"0"', headers=LATE), "deadline-exceeded")
     equal(w.head(), head, "head of the ledger")

@@ -190,7 +190,7 @@ def a_changed_book_has_another_tag(w):
 
 
 @check
-def an_answer_is_never_older_than_the_client_asks(w):
+def an_answer_is_never_older_than_the_client_requires(w):
     for _ in range(20):
         receipt = ok(w.buy(1)).json
         answer = ok(w.frontend.get("/search?item=1", headers=[("Bookstore-Seq", str(receipt["seq"]))]))
@@ -268,6 +268,6 @@ def many_requests_use_one_connection(w):
 
 
 @check
-def money_has_two_places_everywhere(w):
+def money_has_two_decimal_places_everywhere(w):
     books = ok(w.frontend.get("/search?q=s")).json["books"]
     equal({book["item"]: cents(book["cost"]) for book in books}, {1: 3000, 2: 4000, 3: 7500, 4: 15000})

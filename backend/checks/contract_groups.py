@@ -56,7 +56,7 @@ def a_sale_of_several_lines_is_decided_as_a_whole(w):
 @check(cases=[{"lines": []}, {"lines": [{"item": 1}, {"item": 1}]}, {"item": 1}, {"quantity": 1}, {"lines": None},
               {"lines": [{"item": item} for item in range(1, 22)]}, {"lines": [{"item": 1, "quantity": 0}]},
               {"lines": [{"item": 1, "colour": "blue"}]}, {"lines": [{"item": 2**53}]}])
-def a_batch_with_one_bad_order_of_lines_is_refused_whole(w, wrong):
+def a_batch_with_one_invalid_order_of_several_lines_is_refused_whole(w, wrong):
     head = w.head()
     refused(w.catalog.post("/sales", {"sales": [sale(), basket(LINES) | wrong]}), "invalid-request")
     refused(w.order.post("/orders", {"orders": [{"item": 1}, body(LINES) | wrong]}), "invalid-request")
@@ -201,7 +201,7 @@ def properties(document, content):
 
 
 @check
-def the_documentation_has_orders_of_several_lines(w):
+def the_documentation_describes_orders_of_several_lines(w):
     document = ok(w.frontend.get("/openapi.json")).json
     buying = document["paths"]["/buy"]["post"]
     request = properties(document, schema_at(document, buying["requestBody"]))

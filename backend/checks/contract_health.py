@@ -7,8 +7,8 @@ from contract_runner import check
 from contract_shapes import TIME, UUID, equal, expect, ok
 from services import START_S
 
-NEIGHBOURS = {"frontend": ["catalog", "order"], "order": ["catalog"], "catalog": []}
-# What the contract names; the services add what they have done.
+DEPENDENCIES = {"frontend": ["catalog", "order"], "order": ["catalog"], "catalog": []}
+# The fields that the contract names; the services add counts of their activity.
 LIVENESS = {"status", "service", "version", "at", "store", "head", "state"}
 ACTIVITY = {"uptime_s", "requests", "p50_us", "p99_us"}
 
@@ -22,25 +22,25 @@ def until_ready(service, **options):
     return answer.json
 
 
-@check(cases=NEIGHBOURS)
-def a_service_says_that_it_is_up(w, name):
+@check(cases=DEPENDENCIES)
+def a_service_reports_that_it_is_live(w, name):
     live = ok(w.services[name].get("/livez")).json
     equal((live["status"], live["service"]), ("ok", name), "status and service")
     expect(TIME.fullmatch(live["at"]), f"time {live['at']!r}")
-    away = datetime.now(timezone.utc) - datetime.fromisoformat(live["at"])
-    expect(abs(away.total_seconds()) < 60, f"time {live['at']!r}")
+    skew = datetime.now(timezone.utc) - datetime.fromisoformat(live["at"])
+    expect(abs(skew.total_seconds()) < 60, f"time {live['at']!r}")
     expect(set(live) <= LIVENESS | ACTIVITY, f"fields {sorted(live)}")
     equal(live.get("state"), "ok" if name == "catalog" else None, "state")
     if name == "catalog":
         expect(UUID.fullmatch(live["store"]) and live["head"] == w.head(), live)
 
 
-@check(cases=NEIGHBOURS)
-def a_service_says_that_it_is_ready_and_with_whom(w, name):
+@check(cases=DEPENDENCIES)
+def a_ready_service_reports_its_dependencies(w, name):
     ready = until_ready(w.services[name])
     expect({"status", "service", "head", "neighbours", "degraded"} <= set(ready) and "missing" not in ready, ready)
     equal((ready["status"], ready["service"], ready["degraded"]), ("ready", name, []), "status, service and degraded")
-    equal([neighbour["service"] for neighbour in ready["neighbours"]], NEIGHBOURS[name], "neighbours")
+    equal([neighbour["service"] for neighbour in ready["neighbours"]], DEPENDENCIES[name], "neighbours")
     for neighbour in ready["neighbours"]:
         other = w.services[neighbour["service"]]
         equal(neighbour["url"], f"http://{other.host}:{other.port}", "address")
@@ -48,7 +48,7 @@ def a_service_says_that_it_is_ready_and_with_whom(w, name):
 
 
 @check
-def all_services_know_one_store(w):
+def all_services_report_the_same_store(w):
     for service in w.services.values():
         until_ready(service)
     ok(w.buy(4))

@@ -41,7 +41,7 @@ class Answer:
 
     @property
     def is_readiness(self):
-        """Whether it is the document of a service that is not ready, which is no problem."""
+        """Whether the answer is the document of a service that is not ready, which has no problem body."""
         return self.route == "/readyz" and self.status == 503
 
     @property
@@ -57,7 +57,7 @@ class Answer:
 
 
 class Watch:
-    """The rules for all answers, and the answers that broke them."""
+    """The rules for all answers, and the answers that violated them."""
 
     RULES = {
         "every answer read from the store carries Bookstore-Seq": lambda seen: (
@@ -77,10 +77,10 @@ class Watch:
             seen.status != 401 or seen.headers.get("WWW-Authenticate", "").startswith("Bearer")),
         "a 429 and a 503 carry Retry-After": lambda seen: (
             seen.status not in (429, 503) or seen.headers.get("Retry-After")),
-        "every answer has one id of its own": lambda seen: (
+        "every answer has one unique id": lambda seen: (
             len(seen.headers.get_all("X-Request-Id", [])) == 1
             and re.fullmatch(r"[!-~]{1,128}", seen.headers["X-Request-Id"])),
-        "no answer may be taken for another type": lambda seen: (
+        "every answer forbids content sniffing": lambda seen: (
             seen.headers.get("X-Content-Type-Options") == "nosniff"),
     }
 

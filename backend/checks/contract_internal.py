@@ -176,7 +176,7 @@ def one_id_twice_in_a_batch_is_sold_once(w):
 
 
 @check
-def a_late_sale_does_not_happen_but_a_decided_one_is_repeated(w):
+def a_sale_after_its_deadline_is_not_applied_but_a_decided_one_is_replayed(w):
     head, late = w.head(), sale(seconds=-5)
     equal(outcomes(decide(w, late)), [("expired", False, False)])
     equal(w.head(), head, "head of the ledger")

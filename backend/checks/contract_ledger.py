@@ -1,6 +1,6 @@
 """Contract checks of the ledger and its readers: pages, the catalog's feed, live events.
 
-They run last, because the final ones make the ledger long and then add all of it up.
+They run last, because the final checks make the ledger long and then add up all entries.
 """
 
 import time
@@ -127,7 +127,7 @@ def purchases_in_quick_succession_add_up(w):
 
 
 @check(cases=["after", "Last-Event-ID"])
-def a_stream_resumes_where_it_was_left(w, way):
+def a_stream_resumes_after_its_last_event(w, way):
     seq = ok(w.buy(1)).json["seq"]
     last = [ok(w.buy(item)).json for item in (2, 1, 2)][-1]["seq"]
     path, headers = resuming(seq)[way]
@@ -179,7 +179,7 @@ def a_quiet_stream_carries_a_comment_every_five_seconds(w):
         for _ in range(2):
             started = time.monotonic()
             equal(stream.next()[0], "comment", "event on a quiet stream")
-            expect(time.monotonic() - started < 7, "it took much longer than 5 s")
+            expect(time.monotonic() - started < 7, "the comment came much later than after 5 s")
 
 
 # --- The whole ledger -------------------------------------------------------------------------------------------------

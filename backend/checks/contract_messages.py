@@ -9,7 +9,7 @@ from contract_shapes import equal, expect, ok, refused
 SERVICES = ["frontend", "catalog", "order"]
 HOST = b"Host: localhost\r\n"
 GET = b"GET /livez HTTP/1.1\r\n"
-# Bytes after which the service closes the connection, the status, and whether the answer has a problem.
+# A name, the bytes after which the service closes the connection, the status, and whether the answer has a problem body.
 MALFORMED = [
     ("no host", GET + b"\r\n", 400, True),
     ("two hosts", GET + HOST + HOST + b"\r\n", 400, True),
@@ -38,7 +38,7 @@ def statuses(received):
 
 
 @check(cases=MALFORMED)
-def a_malformed_message_gets_a_status_after_the_answers_before_it(w, case):
+def a_malformed_message_gets_an_error_status_after_the_answers_to_earlier_requests(w, case):
     _, message, status, has_problem = case
     for service in w.services.values():
         for before in (b"", GET + HOST + b"\r\n"):
@@ -50,7 +50,7 @@ def a_malformed_message_gets_a_status_after_the_answers_before_it(w, case):
 
 
 @check
-def half_a_head_gets_400_when_the_client_ends(w):
+def a_truncated_head_gets_400_when_the_client_closes_its_side(w):
     for service in w.services.values():
         equal(statuses(service.exchange(GET + b"Host: loc", shutdown=True)), [400], "statuses")
 
@@ -62,7 +62,7 @@ def http_1_0_needs_no_host(w):
 
 
 @check
-def a_client_that_ends_after_its_purchase_gets_the_answer(w):
+def a_client_that_closes_its_side_after_its_purchase_gets_the_answer(w):
     body = b'{"item":4}'
     head = b"POST /buy HTTP/1.1\r\n" + HOST + f"Content-Length: {len(body)}\r\n\r\n".encode()
     equal(statuses(w.frontend.exchange(head + body, shutdown=True)), [200], "statuses")
@@ -152,7 +152,7 @@ def every_operation_documents_its_refusals(w, name):
     changes = {(method, path.partition("?")[0].replace("/1", "/{item}")) for _, method, path in CHANGES}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            # A monitor's requests are not counted.
+            # The rate limit does not count the requests of a monitor.
             always = ALWAYS - {"429"} if path in ("/livez", "/readyz") else ALWAYS
             expected = always | (CHANGING if (method.upper(), path) in changes else set())
             lacking = expected - set(operation["responses"])

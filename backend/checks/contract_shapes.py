@@ -19,7 +19,7 @@ class Mismatch(Exception):
 
 
 def expect(holds, *seen):
-    """Fails the check unless the condition holds; `seen` describes what was found instead."""
+    """Fails the check unless the condition holds; `seen` describes the actual values."""
     if not holds:
         raise Mismatch(" ".join(str(part) for part in seen))
 
@@ -77,7 +77,7 @@ def is_receipt(receipt, **known):
         expect(len(lines) > 1, "an order of one line has the form of several:", receipt)
         are_ordered(lines, receipt["seq"])
         reasons = [is_receipt_line(line, is_sold).get("reason") for line in lines]
-        expect(is_sold or set(reasons) != {"with-others"}, "no line is the reason of the refusal:", receipt)
+        expect(is_sold or set(reasons) != {"with-others"}, "no line is the reason for the refusal:", receipt)
         equal(cents(receipt["total"]), sum(cents(line["total"]) for line in lines), "total in cents")
     else:
         line = {name: value for name, value in receipt.items() if name not in ("order", "status", "at")}
@@ -118,7 +118,7 @@ def is_entry(entry, **known):
 
 
 def is_group(entries, **known):
-    """Checks the entries of one whole order; the values in `known` are those of each of them."""
+    """Checks the entries of one whole order; each entry must have the values in `known`."""
     count = len(entries)
     if count > 1:
         equal([(entry.get("line"), entry.get("lines")) for entry in entries],

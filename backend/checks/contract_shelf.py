@@ -40,7 +40,7 @@ BOOKS = [
     (ISBN, "The C Programming Language", "", "languages"),
     (BIG, "The last number", "", "numbers"),
 ]
-# Items, in the order in which they are found, and the words that find them.
+# Items in the expected order, and the queries that find them.
 FOUND = [
     ([1], "strasse|STRASSE|straße|groß|GROSS|jurgen|stadte"),
     ([2], "miserables|Misérables|MISÉR|les mis|" + DECOMPOSED["misérables"]),
@@ -133,7 +133,7 @@ def spellings_of_one_topic_are_one_topic(w):
 
 
 @check(cases=NUMBERS)
-def an_item_number_may_be_as_large_as_any(w, item):
+def large_item_numbers_are_accepted(w, item):
     head, stock = w.head(), w.stock(item)
     receipt = is_receipt(ok(w.buy(item, 2)).json, item=item, stock=stock - 2)
     equal(is_group(w.entries()[head:])[0]["item"], item, "item of the entry")
@@ -156,7 +156,7 @@ def twenty_lines_of_any_numbers_are_one_order(w):
 
 
 @check
-def pages_of_a_topic_pass_any_number(w):
+def pages_of_a_topic_continue_after_any_item_number(w):
     found = pages(w.frontend, "/search?topic=numbers&limit=1", "books")
     equal([book["item"] for book in found], [4294967296, BIG], "items")
 

@@ -1,4 +1,4 @@
-"""Contract checks of services that the checks start themselves: addresses of neighbours, clocks, the service token."""
+"""Contract checks of services that the checks start themselves: addresses of dependencies, clocks, the service token."""
 
 import http.server
 import json
@@ -24,7 +24,7 @@ BAD_URLS = ["", "nonsense", "127.0.0.1:8081", "ftp://127.0.0.1:8081", "http://",
 
 
 def not_ready(service, *words):
-    """Asks a service that is not ready; `what` and `why` of something missing contain all the words."""
+    """Returns `/readyz` of a service that is not ready; `what` and `why` of a missing dependency contain all the words."""
     answer = service.get("/readyz")
     equal((answer.status, answer.media_type), (503, "application/json"), f"status and media type of {answer}")
     document = answer.json
@@ -35,7 +35,7 @@ def not_ready(service, *words):
 
 
 class Process:
-    """Services of a process that a check starts for itself."""
+    """A process with services that one check starts."""
 
     def __init__(self, w, *arguments):
         self.w, self.arguments, self.services = w, arguments, {}
@@ -98,7 +98,7 @@ class Fake:
 
 
 @check
-def a_service_without_the_others_is_up_and_not_ready(w):
+def a_service_without_its_dependencies_is_live_and_not_ready(w):
     nowhere = "http://127.0.0.1:1"
     with Process(w, "frontend", "--listen=127.0.0.1:0", f"--catalog-url={nowhere}", f"--order-url={nowhere}") as alone:
         service = alone.services["frontend"]
@@ -134,7 +134,7 @@ def a_front_end_whose_order_service_has_another_store_is_not_ready(w):
 
 
 @check
-def a_clock_an_hour_away_is_missing(w):
+def a_service_whose_clock_is_an_hour_off_is_missing(w):
     store, ahead_s = str(uuid.uuid4()), [0]
 
     def livez(path):
@@ -175,7 +175,7 @@ def an_address_that_can_never_work_is_wrong_usage(w, url):
 
 
 @check
-def user_information_in_an_address_is_not_shown(w):
+def user_information_in_a_url_is_not_shown(w):
     url = f"http://someone:hidden@{w.processes.urls['catalog'].removeprefix('http://')}"
     with Process(w, "order", "--listen=127.0.0.1:0", f"--catalog-url={url}") as order:
         texts = [json.dumps(until_ready(order.services["order"]))]
@@ -194,7 +194,7 @@ def protected(w):
 
 
 @check
-def catalog_and_order_service_want_the_service_token(w):
+def catalog_and_order_service_require_the_service_token(w):
     with protected(w) as shop:
         for request in TOKEN_ROUTES:
             name, method, path = request.split()
@@ -241,7 +241,7 @@ def listening_beyond_loopback_without_a_token_must_be_allowed(w, case):
 
 
 @check
-def each_client_of_a_front_end_has_its_rate(w):
+def each_client_of_a_front_end_has_its_own_rate_limit(w):
     urls = [f"--catalog-url={w.processes.urls['catalog']}", f"--order-url={w.processes.urls['order']}"]
     with Process(w, "frontend", "--listen=127.0.0.1:0", *urls, "--rate-limit=2/s",
                  "--trusted-proxy=127.0.0.1,10.0.0.0/8") as limited:

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Evaluates every query of the dashboard and every alert rule by a real Prometheus over a loaded shop.
+"""Evaluates every query of the dashboard and every alert rule in a real Prometheus that reads a shop under load.
 
     dashboard.py --bookstored PROGRAM [--seconds S]
 
 Starts the three services on a CSV store, reads, buys and follows the events for S seconds (default 30), while Prometheus reads
 the metrics every second. Then `promtool check metrics` must accept the metrics of each service, each query of
-backend/deploy/grafana-dashboard.json must return data, or its panel's description says when it is empty, and no alert rule may
-have an error. Needs prometheus and promtool (Debian: prometheus). Prints a line for each empty query and a summary.
+backend/deploy/grafana-dashboard.json must return data unless its panel's description says when it is empty, and no
+alert rule may have an error. Needs prometheus and promtool (Debian: prometheus). Prints a line for each empty query and a summary.
 Exit: 0 all of this holds, 1 something does not or a program is missing, 2 wrong usage.
 """
 
@@ -26,12 +26,12 @@ from prometheus import DEPLOY, Prometheus
 from services import Services
 
 HERE = Path(__file__).resolve().parent
-# Grafana replaces these before it sends a query.
+# Grafana replaces these variables before it sends a query.
 VARIABLES = {"$__rate_interval": "10s", "$__interval": "10s", "$__range": "1m", "$instance": ".*"}
 
 
 def read(url, seconds):
-    """Searches and reads the topics again and again, with one reader of the event stream beside it."""
+    """Searches and reads the topics repeatedly, with one reader of the event stream."""
     ends_at = time.monotonic() + seconds
     with urllib.request.urlopen(f"{url}/events", timeout=seconds + 10):
         while time.monotonic() < ends_at:
@@ -53,7 +53,7 @@ def queries():
 
 
 def check(services, prometheus):
-    """Returns what does not hold."""
+    """Returns the failures."""
     failures = []
     for name, url in services.urls.items():
         with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:

@@ -5,19 +5,19 @@
 
 In a temporary folder it starts three nodes (PostgreSQL under Patroni, etcd), two of each service with all hosts in the
 store's URL, and shoppers that repeat each order with its key until it is decided, at either front-end. Faults are
-injected in turn, and at each one a service is killed and started again. After each fault every acknowledged sale must be
-in the ledger once, and what was there before must be unchanged. At the end of a mode check_ledger.py compares the ledger
+injected in turn, and during each fault a service is killed and started again. After each fault every acknowledged sale must be
+in the ledger once, and earlier entries must be unchanged. At the end of a mode check_ledger.py compares the ledger
 with all answers, and the program's own audit must be clean.
 
     strict   one synchronous standby, and no commit without one
     quorum   any one of the standbys, and no commit without one
-    async    no synchronous standby: a failover loses commits, which must be noticed and named
+    async    no synchronous standby: a failover loses commits, which must be detected and reported
 
---faults N injects N faults in each mode but async, all kinds in turn; by default each kind once. --quick injects four.
+--faults N injects N faults in each mode but async, all kinds in turn; the default is each kind once. --quick injects four.
 As root everything runs in namespaces of its own, PostgreSQL as the user postgres. Otherwise the nodes are on loopback,
-and the network cannot be cut. Nothing is installed: what is missing is named.
+and the network cannot be cut. Nothing is installed: missing programs are listed.
 
-Exit: 0 no violation, 1 the run did not get to its end, 2 wrong usage or a missing program, 4 a violation.
+Exit: 0 no violation, 1 the run did not complete, 2 wrong usage or a missing program, 4 a violation.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def restart_one(services, name, after_s):
 
 
 def run_fault(kind, name, cluster, services, shoppers, sales_min):
-    """Injects one fault while a service is killed too. Returns the window of what shoppers saw."""
+    """Injects one fault while a service is killed too. Returns the window of the shoppers' results."""
     window = Window(shoppers.run)
     with FAULTS[kind](cluster, services) as lasts_s:
         killer = threading.Thread(target=restart_one, args=(services, name, random.uniform(0, lasts_s / 2)))
@@ -93,9 +93,9 @@ def run_fault(kind, name, cluster, services, shoppers, sales_min):
 
 
 def run_mode(mode, kinds, cluster, services, arguments, report):
-    """All faults of a mode, then the whole check."""
+    """Runs all faults of a mode, then checks the whole ledger."""
     cluster.set_mode(mode)
-    # An asynchronous mode loses what was acknowledged.
+    # An asynchronous mode loses acknowledged sales.
     acks = arguments.folder / f"{'lossy' if mode == 'async' else 'acks'}-{mode}.jsonl"
     with acks.open("w", encoding="utf-8") as file:
         shoppers = Shoppers(services, file, arguments.clients, arguments.think)
@@ -171,7 +171,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help=f"only: {', '.join(QUICK)}")
     parser.add_argument("--clients", type=int, default=24)
     parser.add_argument("--think", type=float, default=0.05, help="seconds between the orders of a client")
-    parser.add_argument("--sales", type=int, default=1500, help="the fewest sales that are waited for at each fault")
+    parser.add_argument("--sales", type=int, default=1500, help="minimum number of sales to wait for after each fault")
     parser.add_argument("--port", type=int, default=34100, help="the first of 42 ports for the nodes")
     parser.add_argument("--keep", type=Path, help="a folder for the logs of cluster and services")
     arguments = parser.parse_args()
@@ -183,7 +183,7 @@ def main():
         print(f"failover: {error}", file=sys.stderr)
         return 2
     parts.has_network = parts.enter_network()
-    # Others than this program's user must reach the cluster's folder in it.
+    # The account of PostgreSQL must have access to the cluster's folder in it.
     with tempfile.TemporaryDirectory(prefix="failover") as folder:
         arguments.folder = Path(folder)
         arguments.folder.chmod(0o755)
@@ -198,7 +198,7 @@ def main():
 
 
 def keep(folder, kept):
-    """Copies the logs of the services and what clients were answered."""
+    """Copies the logs of the services and the answers that clients got."""
     kept.mkdir(parents=True, exist_ok=True)
     for path in [*folder.glob("*.log"), *folder.glob("*.jsonl")]:
         (kept / path.name).write_bytes(path.read_bytes())

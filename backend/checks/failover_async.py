@@ -1,4 +1,4 @@
-"""A failover to a standby that lacks commits: it must be noticed, named, and told to every cache and client."""
+"""A failover to a standby that lacks commits: catalogs must detect and log it, and every cache and client must resync."""
 
 import http.client
 import re
@@ -10,12 +10,12 @@ from failover_parts import wait_for
 from failover_shop import Window, audit
 
 SALES_MIN, NOTICED_S = 100, 180.0
-# The catalog's own words, with both ends of the ledger.
+# The log message of the catalog, with both ends of the ledger.
 NAMED = re.compile(r"another history was loaded.*known=(\S+).*found=(\S+)")
 
 
 class Events:
-    """One event stream, read on a thread of its own until it ends."""
+    """One event stream, read by its own thread until it ends."""
 
     def __init__(self, url):
         parts = urlsplit(url)
@@ -33,7 +33,7 @@ class Events:
             pass
 
     def resynchronized(self):
-        """The position of the first resync, and whether later changes have ids of the new history alone."""
+        """Whether all changes after the first resync have ids of the new history. None without a resync."""
         lines = list(self.lines)
         if "event: resync" not in lines:
             return None
@@ -43,7 +43,7 @@ class Events:
 
 
 def lose_and_check(cluster, services, shoppers, checker, report, bookstored):
-    """Loses commits once, and checks what catalogs, front-ends, clients and the ledger show."""
+    """Loses commits once, and checks catalogs, front-ends, clients and the ledger."""
     run = shoppers.run
     wait_for("the first sales", lambda: len(run.sold_at) > SALES_MIN)
     checker.check(list(run.sold_at), report)
@@ -71,7 +71,7 @@ def lose_and_check(cluster, services, shoppers, checker, report, bookstored):
     positions = {services.head(name) for name in ("frontend-1", "frontend-2")}
     if not all("." in position for position in positions):
         report.wrong(f"async: the front-ends answer from {positions}, which is the lost history")
-    # Read afresh: what was lost is not there, and everything acknowledged afterwards is.
+    # The ledger is read again: lost sales must not be in it, and all sales acknowledged afterwards must.
     sales = window.sales()
     checker.forget()
     lost = [(order, seq) for _, order, seq in sales if checker.sold.get(order) != seq]
@@ -89,7 +89,7 @@ def lose_and_check(cluster, services, shoppers, checker, report, bookstored):
 
 
 def new_store(services, old):
-    """The id that both catalogs have, if it is another one."""
+    """The store id that both catalogs have if it differs from the old one, else None."""
     answers = [services.fetch(name, "/livez")[1] or {} for name in services.names[:2]]
     found = {answer.get("store") for answer in answers}
     return found.pop() if len(found) == 1 and old not in found and None not in found else None

@@ -1,4 +1,4 @@
-"""Compares the ledger in the database with what shoppers were acknowledged."""
+"""Compares the ledger in the database with the shoppers' acknowledgements."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ NEWER = "COPY (SELECT seq, ord, kind, line, lines FROM ledger WHERE seq > {} ORD
 
 
 class Checker:
-    """Reads only what is new since the last check, and compares the rest by its digest."""
+    """Reads only the entries after the last check, and compares the earlier ones by their digest."""
 
     def __init__(self, cluster):
         self.cluster, self.sold = cluster, {}
@@ -21,7 +21,7 @@ class Checker:
         self.read()
 
     def forget(self):
-        """Reads everything afresh, after a failover that lost commits."""
+        """Reads the whole ledger again, after a failover that lost commits."""
         self.sold, self.head = {}, 0
         self.read()
 
@@ -51,13 +51,14 @@ class Checker:
 
 
 def check_all(mode, cluster, acks, bookstored, report):
-    """With acknowledgements of all shoppers, each order must be settled. The independent check of the whole ledger, and the program's own audit."""
+    """Runs check_ledger.py and the program's audit on the whole ledger. If `acks` is given, every order must be settled."""
     checker = Path(__file__).with_name("check_ledger.py")
-    # One host: psql of an old version cannot choose.
+    # The URL has one host, because an old psql cannot choose between hosts.
     leader = cluster.leader()
     url = f"postgres://postgres@{leader.host}:{leader.postgres}/{cluster.url().rpartition('/')[2].split('?')[0]}"
     environment = {**os.environ, "PATH": f"{cluster.parts.postgres}:{os.environ['PATH']}"}
-    done = subprocess.run([sys.executable, checker, url, *acks, *(["--settled"] if acks else [])], capture_output=True, text=True, env=environment)
+    done = subprocess.run([sys.executable, checker, url, *acks, *(["--settled"] if acks else [])],
+                          capture_output=True, text=True, env=environment)
     print(f"{mode}: " + "\n  ".join(done.stdout.strip().splitlines()))
     if done.returncode:
         report.wrong(f"{mode}: check_ledger.py ended with {done.returncode}: {done.stderr.strip()}")

@@ -80,7 +80,7 @@ class Cluster:
         wait_for("three members with a leader", self.is_healthy, START_S)
         for statement in (f"CREATE ROLE {OWNER} LOGIN", f"CREATE DATABASE {DATABASE} OWNER {OWNER}"):
             self.sql(statement, database="postgres")
-        # Another connection than the primary's must not find it missing.
+        # A connection to a standby must find the database too.
         wait_for("the database on each node", lambda: all(map(self.has_database, self.nodes)), START_S)
 
     def has_database(self, node):
@@ -98,7 +98,7 @@ class Cluster:
         return [self.parts.etcd, "--name", node.name, "--data-dir", self.folder / f"etcd{node.index}",
                 "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
                 "--initial-advertise-peer-urls", peer, "--initial-cluster", peers, "--initial-cluster-state", "new",
-                # Generous, because the machine of a test is busy.
+                # The timeouts are long, because the machine of a test is busy.
                 "--heartbeat-interval", 250, "--election-timeout", 2500, "--log-level", "warn", "--logger", "zap"]
 
     def patroni_file(self, node):
@@ -110,7 +110,7 @@ class Cluster:
             "etcd3": {"hosts": [f"{other.host}:{other.client}" for other in self.nodes]},
             "bootstrap": {"dcs": {**SETTINGS, **MODES[self.mode]},
                           "initdb": [{"encoding": "UTF8"}, {"locale": "C"}, "data-checksums"]},
-            # A copy that waits for a checkpoint at its usual pace takes minutes.
+            # Without a fast checkpoint, a base backup takes minutes.
             "postgresql": {"basebackup": [{"checkpoint": "fast"}], "listen": address, "connect_address": address, "bin_dir": str(self.parts.postgres),
                            "data_dir": str(self.folder / f"data{node.index}"), "authentication": users,
                            "pgpass": str(self.folder / f"pgpass{node.index}"),
@@ -124,10 +124,10 @@ class Cluster:
         path.chmod(0o644)
         return path
 
-    # --- What it is now ---
+    # --- State ---
 
     def api(self, path, node=None, body=None, method=None, limit_s=ANSWER_S):
-        """Asks Patroni, any of them unless one is given. Returns status and parsed body; 0 without an answer."""
+        """Sends a request to Patroni on `node`, else on any node. Returns status (0 without an answer) and parsed body."""
         for other in [node] if node else self.nodes:
             data = json.dumps(body).encode() if body is not None else None
             request = urllib.request.Request(f"http://{other.host}:{other.api}{path}", data,
@@ -150,7 +150,7 @@ class Cluster:
                 if member["state"] == ("running" if member["role"] == "leader" else "streaming")}
 
     def leader(self):
-        """The node that Patroni lets be the primary, waited for."""
+        """Waits for the node that is the primary according to Patroni."""
         def find():
             roles = self.members()
             return next((node for node in self.nodes if roles.get(node.name) == "leader"), None)
@@ -170,14 +170,14 @@ class Cluster:
         if not all(process.runs() for node in self.nodes for process in (node.etcd, node.patroni)):
             return False
         roles = self.members()
-        # A node that was cut off sees for a while what was before.
+        # A node that was cut off reports an old state for a while.
         if any(self.members(node) != roles for node in self.nodes):
             return False
         has_synchronous = any(role in SYNCHRONOUS for role in roles.values())
         return len(roles) == len(NODES) and "leader" in roles.values() and has_synchronous == (self.mode != "async")
 
     def wait_until_healthy(self):
-        """Waits for three members. A standby that does not follow is copied anew, as an administrator would do: after a
+        """Waits for three members. A standby that does not follow is reinitialized, as an administrator would do: after a
         promotion by hand Patroni does not always notice that its timeline is ahead of the leader's.
         """
         try:
@@ -199,7 +199,7 @@ class Cluster:
         return False
 
     def etcd_leader(self):
-        """The node whose etcd leads."""
+        """The node whose etcd is the leader."""
         for node in self.nodes:
             try:
                 url = f"http://{node.host}:{node.client}/v3/maintenance/status"
@@ -212,7 +212,7 @@ class Cluster:
         raise Stuck("etcd has no leader")
 
     def reinitialize(self, node):
-        """Lets Patroni copy a standby anew from the leader."""
+        """Makes Patroni copy a standby from the leader again."""
         status, why = self.api("/reinitialize", node, {"force": True}, limit_s=HEALTHY_S)
         if status != 200:
             raise Stuck(f"Patroni does not reinitialize {node.name}: {status} {why}")
@@ -253,14 +253,14 @@ class Cluster:
                    f"postgres://postgres@{node.host}:{node.postgres}/{database}?connect_timeout=5").strip()
 
     def postmaster(self, node):
-        """The process number of a node's PostgreSQL."""
+        """The process id of a node's PostgreSQL."""
         return int((self.folder / f"data{node.index}" / "postmaster.pid").read_text().split()[0])
 
     def signal_postgres(self, node, number):
         signal_all(family(self.postmaster(node)), number)
 
     def start_proxy(self):
-        """A proxy that leads to the node that Patroni's interface calls the primary."""
+        """Starts a proxy to the node that is the primary according to Patroni's interface."""
         if self.proxy:
             return self.proxy
         servers = "".join(f" server {node.name} {node.host}:{node.postgres} check port {node.api}\n"
@@ -276,7 +276,7 @@ class Cluster:
         return self.proxy
 
     def start_pooler(self):
-        """A pooler that gives each transaction another connection through the proxy."""
+        """Starts a pooler that gives each transaction another connection through the proxy."""
         if self.pooler:
             return self.pooler
         settings = self.folder / "pgbouncer.ini"

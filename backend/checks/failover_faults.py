@@ -1,6 +1,6 @@
-"""The faults. Each is a generator: it injects, yields how many seconds the fault lasts, and repairs.
+"""The faults. Each is a generator: it injects the fault, yields its duration in seconds, and repairs it.
 
-Afterwards the cluster gets well by itself: Patroni starts, rewinds and promotes servers.
+Afterwards the cluster recovers by itself: Patroni starts, rewinds and promotes servers.
 """
 
 import os
@@ -12,7 +12,7 @@ from failover_cluster import HEALTHY_S, OWNER, TTL_S
 from failover_parts import wait_for
 
 STANDBYS_LOST_S = 75.0
-# Longer than the leader's key lives, so that another node takes it.
+# Longer than the TTL of the leader's key, so that another node takes it.
 EXPIRED_S = TTL_S + 15.0
 FAULTS, NEEDS_PROXY, NEEDS_POOLER, NEEDS_NETWORK = {}, set(), set(), set()
 
@@ -32,7 +32,7 @@ def kill_postgres(cluster, _):
 
 @fault("patroni killed")
 def kill_patroni(cluster, _):
-    """PostgreSQL goes on without its keeper, while another node is promoted."""
+    """PostgreSQL continues without Patroni, while another node is promoted."""
     node = cluster.leader()
     node.patroni.kill()
     yield EXPIRED_S
@@ -65,7 +65,7 @@ def stop_patroni(cluster, _):
 
 @fault("both stopped")
 def stop_both(cluster, _):
-    """The whole node wakes up again and takes itself for the primary, as after the pause of a virtual machine."""
+    """The whole node continues as if it were the primary, as after the pause of a virtual machine."""
     node = cluster.leader()
     node.patroni.signal(signal.SIGSTOP)
     cluster.signal_postgres(node, signal.SIGSTOP)
@@ -87,7 +87,7 @@ def switch_over(cluster, _):
 
 @fault("rogue promotion")
 def promote(cluster, _):
-    """An administrator promotes a standby by hand, while the leader goes on. Patroni takes the server back."""
+    """An administrator promotes a standby by hand while the leader continues. Patroni demotes it again."""
     node = random.choice(cluster.standbys())
     cluster.sql("SELECT pg_promote()", node, "postgres")
     yield 10.0
@@ -146,7 +146,7 @@ def kill_proxy(cluster, services):
 
 @fault("pooler killed")
 def kill_pooler(cluster, services):
-    """The catalogs use a pooler in transaction mode, which leads to the proxy."""
+    """The catalogs use a pooler in transaction mode over the proxy for the time of this fault."""
     cluster.start_proxy()
     yield from kill_between(cluster, services, cluster.start_pooler(), cluster.pooler_url())
 
@@ -167,7 +167,7 @@ NEEDS_POOLER.add("pooler killed")
 
 @fault("network cut")
 def cut_network(cluster, _):
-    """The leader and the standbys, and the etcd of each, reach each other no more. The shop reaches all of them."""
+    """Cuts the network between the leader and the standbys, etcd included. The shop still reaches all nodes."""
     leader = cluster.leader()
     cluster.network.cut(leader.index, [node.index for node in cluster.nodes if node is not leader])
     yield EXPIRED_S
@@ -178,14 +178,14 @@ NEEDS_NETWORK.add("network cut")
 
 
 def kill_node(cluster, node):
-    """Kills Patroni first, which would start PostgreSQL again."""
+    """Kills Patroni before PostgreSQL, because Patroni would start PostgreSQL again."""
     node.patroni.kill()
     cluster.signal_postgres(node, signal.SIGKILL)
 
 
 @contextmanager
 def lose_commits(cluster, sell):
-    """An asynchronous failover that loses what `sell` waits for: nothing is sent to the standbys meanwhile."""
+    """An asynchronous failover that loses the sales during `sell`: replication to the standbys is stopped meanwhile."""
     node = cluster.leader()
     senders = cluster.sql("SELECT pid FROM pg_stat_replication").split()
     for sender in senders:
@@ -197,7 +197,7 @@ def lose_commits(cluster, sell):
 
 
 def possible(parts):
-    """The faults that can be injected here, and why others cannot."""
+    """The faults that can be injected on this machine, and the reason for each other one."""
     lacks = {}
     if not parts.haproxy:
         lacks |= dict.fromkeys(NEEDS_PROXY, "HAProxy is not installed (apt-get install haproxy)")

@@ -20,7 +20,7 @@ class Missing(Exception):
 
 
 class Stuck(Exception):
-    """The cluster did not become what a step waits for."""
+    """The cluster did not reach the state that a step waits for."""
 
 
 def wait_for(what, condition, limit_s=MARKER_S):
@@ -34,7 +34,7 @@ def wait_for(what, condition, limit_s=MARKER_S):
 
 
 def postgres_folder():
-    """The folder of PostgreSQL's programs: on PATH, else the newest of Debian's versions."""
+    """The folder of PostgreSQL's programs: from PATH, else the newest version of Debian's folders."""
     on_path = [Path(folder) for folder in os.environ.get("PATH", "").split(":")]
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     programs = ["initdb", "postgres", "pg_basebackup", "pg_rewind", "psql"]
@@ -42,7 +42,7 @@ def postgres_folder():
 
 
 class Parts:
-    """Where each program is. `patroni` is a folder with Patroni's programs, for example of a virtual environment."""
+    """The paths of the programs. `patroni` is a folder with Patroni's programs, for example of a virtual environment."""
 
     def __init__(self, patroni=None):
         self.postgres = postgres_folder()
@@ -52,7 +52,7 @@ class Parts:
         self.has_network = bool(self.account and all(map(find, ("unshare", "nsenter", "ip", "iptables"))))
 
     def check(self):
-        """Raises Missing with what to install."""
+        """Raises Missing with the programs to install."""
         lacks = {
             "PostgreSQL 13 or later (apt-get install postgresql)": self.postgres,
             "etcd (apt-get install etcd-server)": self.etcd,
@@ -70,17 +70,17 @@ class Parts:
             raise Missing(f"{done.stdout.strip()} has no quorum mode; Patroni 4 has")
 
     def as_account(self):
-        """What a command begins with to run as an ordinary account."""
+        """The command prefix that runs a program as the ordinary account."""
         if not self.account:
             return []
         return ["setpriv", f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--clear-groups"]
 
     def enter_network(self):
-        """Runs this program again in namespaces of its own, which end with it. Returns where that is not possible."""
+        """Runs this program again in new namespaces. Returns True in that process, False where it is not possible."""
         if self.has_network and INSIDE not in os.environ:
             os.environ[INSIDE] = "1"
             own = ["unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child", "--"]
-            # The shell is the first process, which collects those that lost their parent.
+            # The shell is the init process, which reaps orphaned processes.
             os.execvp(own[0], [*own, "sh", "-c", '"$@"; exit $?', "sh", sys.executable, *sys.argv])
         return INSIDE in os.environ
 
@@ -131,14 +131,14 @@ class Network:
         return f"10.77.0.{index}" if self.is_real else "127.0.0.1"
 
     def enter(self, index):
-        """What a command of a node begins with."""
+        """The command prefix that runs a program in a node's network."""
         return ["nsenter", f"--net=/proc/{self.holders[index - 1].pid}/ns/net"] if self.is_real else []
 
     def inside(self, index, *command):
         return run(*self.enter(index), *command)
 
     def cut(self, index, others):
-        """Drops what a node and the others send to each other, without an answer."""
+        """Drops all packets between a node and the others, without an error to the sender."""
         for other in others:
             for chain, side in (("INPUT", "-s"), ("OUTPUT", "-d")):
                 self.inside(index, find("iptables"), "-A", chain, side, self.host(other), "-j", "DROP")

@@ -1,4 +1,4 @@
-"""Two of each service over a cluster, shoppers, and what they saw."""
+"""Two copies of each service over a cluster, shoppers, and their results."""
 
 import asyncio
 import json
@@ -15,14 +15,14 @@ import load
 from services import ENVIRONMENT, NAMES, Services
 
 PAIRS = [f"{name}-{copy}" for name in NAMES for copy in (1, 2)]
-# The last ones are sold out at some time.
+# The last books are sold out during the run.
 BOOKS, SCARCE, PLENTY, SCARCE_COPIES = range(1, 25), range(21, 25), 100_000_000, 2_000
 READ_SHARE, LINES_MAX, READY_S, DECIDE_S = 0.2, 3, 120.0, 900.0
 SOURCES = {"catalog": (), "order": ("catalog",), "frontend": ("catalog", "order")}
 
 
 class Pairs(Services):
-    """Two catalogs, two order services and two front-ends. The second copies prefer the second ones."""
+    """Two catalogs, two order services and two front-ends. The second copies prefer second copies as dependencies."""
 
     names, environment = PAIRS, {**ENVIRONMENT, "BOOKSTORE_LOG": "info"}
 
@@ -43,7 +43,7 @@ class Pairs(Services):
         return (self.folder / f"{name}.log").open("ab")
 
     def move(self, url):
-        """Lets both catalogs use another address of the same store, one after the other."""
+        """Restarts both catalogs in turn with another address of the same store."""
         self.catalog_arguments[1] = url
         for name in PAIRS[:2]:
             self.kill(name)
@@ -60,13 +60,13 @@ class Pairs(Services):
             return 0, None
 
     def head(self, name):
-        """The position that a front-end answers from."""
+        """The position of a front-end's answers."""
         request = urllib.request.Request(f"{self.urls[name]}/search?item={BOOKS[0]}", headers={"cache-control": "no-cache"})
         with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.headers["bookstore-seq"]
 
     def history(self):
-        """The ids of the store that both catalogs name."""
+        """The distinct store ids that the two catalogs report."""
         return sorted({str((self.fetch(name, "/livez")[1] or {}).get("store")) for name in PAIRS[:2]})
 
     def wait_until_ready(self):
@@ -84,7 +84,7 @@ class Pairs(Services):
 
 
 class Run(load.Load):
-    """What all shoppers share. `sold_at` has the time and receipt of every sale."""
+    """The state that all shoppers share. `sold_at` has the time and receipt of every sale."""
 
     decide_within_s = DECIDE_S
 
@@ -105,7 +105,7 @@ class Run(load.Load):
 
 class Shopper(load.Client):
     """Buys at two front-ends, the next one after a lost or refused connection, and reads. Its `Bookstore-Seq` must never
-    go back: each request names the highest that it saw, as the product's own clients do."""
+    go back: each request names the highest one so far, as the clients of the bookstore do."""
 
     def __init__(self, run, urls):
         run.url = urls[0]
@@ -158,7 +158,7 @@ class Shopper(load.Client):
 
 
 class Shoppers:
-    """Shoppers on a thread of their own."""
+    """Shoppers that run on their own thread."""
 
     def __init__(self, services, acks, clients, think_s):
         self.run = Run(acks, think_s)
@@ -180,7 +180,7 @@ class Shoppers:
             raise
 
     def stop(self):
-        """Begins no new order, and waits until all are decided."""
+        """Starts no new order, and waits until all orders are decided."""
         self.run.is_stopping = True
         self.thread.join(DECIDE_S)
         if self.failure or self.thread.is_alive():
@@ -188,7 +188,7 @@ class Shoppers:
 
 
 class Window:
-    """What shoppers saw from one moment on."""
+    """The shoppers' results since one moment."""
 
     def __init__(self, run):
         self.run, self.begun, self.first = run, time.monotonic(), len(run.sold_at)
@@ -215,6 +215,6 @@ def write_books(path):
 
 
 def audit(bookstored, url):
-    """Returns what the program's own audit says, and its exit code."""
+    """Runs the audit of the program; returns its output and its exit code."""
     done = subprocess.run([bookstored, "audit", "--store", url], capture_output=True, text=True, env=ENVIRONMENT)
     return done.returncode, (done.stdout + done.stderr).strip()

@@ -3,14 +3,14 @@
 
     faults.py --bookstored PROGRAM [--store csv | sqlite] [--quick] [--jobs N]
 
-A scripted run (start, sales, a restock, sales, stop) is traced first, and so are a start after a crash and the upgrade
-of a store of format 1. Then each is repeated for every operation that changes a file (write, sync, rename, truncate,
+First a scripted run (start, sales, a restock, sales, stop), a start after a crash and the upgrade of a store of format 1
+are traced. Then each is repeated for every operation that changes a file (write, sync, rename, truncate,
 create, remove) and every fault:
 
     EIO           the operation fails once
     EIO on        it and every later operation fail: the disk is broken
     ENOSPC        it fails once with a full disk
-    ENOSPC on     it and every later operation that needs room fail: the disk is full
+    ENOSPC on     it and every later operation that needs disk space fail: the disk is full
     full, EIO     it fails with a full disk, then every sync, truncation and removal fails: the undo fails too
     full, KILL    it fails with a full disk, and the process is killed when it begins the undo
     KILL          the process is killed at the operation
@@ -20,15 +20,15 @@ The kernel injects the faults (`strace -e inject`), counted per thread and per f
     done      every request was answered, and the program stopped with exit 0
     507       sales were refused with 507 while reads continued, and the program stopped with exit 0
     stopped   the program ended with exit 1 and a reason; waiting requests got no answer
-    waited    an upgrade waited for room, and a signal ended the program with exit 0
-    killed    by the fault itself
+    waited    an upgrade waited for disk space, and a signal ended the program with exit 0
+    killed    the fault killed the program
 
-Then the program starts without faults. What was acknowledged must be there once, what was refused must not, and the
-ledger must be sound for readers that share no code with the program. --quick makes one fault per operation, in turn.
+Then the program starts without faults. Each acknowledged order must be in the ledger once, no refused order may be, and the
+ledger must be sound for readers that share no code with the program. --quick injects one fault per operation, in turn.
 
 Without a working strace the check fails, unless BOOKSTORE_TESTS_MAY_SKIP (a comma list) contains `strace`.
 
-Exit: 0 no violation, 1 another outcome, a loss or no strace, 2 wrong usage or the program does not run at all.
+Exit: 0 no violation, 1 another outcome, a loss or no strace, 2 wrong usage or the program does not start.
 """
 
 import argparse
@@ -51,7 +51,7 @@ KINDS = ["write", "pwrite64", "fsync", "fdatasync", "rename", "ftruncate", "open
          "copy_file_range"]
 STARTS = ["fresh start", "start after a crash", "upgrade"]
 NAMES_A_PATH = ["rename", "openat", "unlink", "mkdir"]
-NEEDS_ROOM = ["write", "pwrite64", "rename", "mkdir", "copy_file_range"]
+NEEDS_SPACE = ["write", "pwrite64", "rename", "mkdir", "copy_file_range"]
 UNDOES = ["fsync", "fdatasync", "ftruncate", "unlink"]
 FAULTS = ["EIO", "EIO on", "ENOSPC", "ENOSPC on", "KILL", "full, EIO", "full, KILL"]
 CALL = re.compile(r"^(?P<thread>\d+)\s+(?P<kind>\w+)\((?P<arguments>.*)")
@@ -126,15 +126,15 @@ def injections(operation, fault):
         return [f"{call}signal=KILL:when={operation.nth}"], True
     if not on:
         return [f"{call}error={error}:when={operation.nth}"], True
-    affected = KINDS if error == "EIO" else NEEDS_ROOM
+    affected = KINDS if error == "EIO" else NEEDS_SPACE
     counts = {kind: count for kind, count in before.items() if kind in affected and kind not in ("openat", "unlink")}
     counts[operation.kind] = before[operation.kind]
     return [f"{kind}:error={error}:when={count + 1}+" for kind, count in counts.items()], False
 
 
 def faults_of(operation):
-    """Returns the faults of an operation. An undo exists only where the operation needs room."""
-    return [fault for fault in FAULTS if "full" not in fault or operation.kind in [*NEEDS_ROOM, "openat"]]
+    """Returns the faults of an operation. Only an operation that needs disk space has an undo."""
+    return [fault for fault in FAULTS if "full" not in fault or operation.kind in [*NEEDS_SPACE, "openat"]]
 
 
 class Matrix:
@@ -211,7 +211,7 @@ class Matrix:
                     tracer = attach(shop, log, paths, inject)
                 if drive(shop, once, acks, changes):
                     if 507 in shop.statuses:
-                        assert shop.ask("GET", "/search?item=2")[0] == 200, "reads do not continue"
+                        assert shop.request("GET", "/search?item=2")[0] == 200, "reads do not continue"
                     shop.stop()
             code = shop.end()
         finally:
@@ -236,22 +236,22 @@ class Matrix:
         return outcome
 
     def verify(self, work, acks, changes):
-        """Starts without faults: everything acknowledged must be there once."""
+        """Starts without faults: every acknowledged order must be in the ledger once."""
         shop = Shop(self.setup, work)
         try:
             assert shop.listens(), f"it does not start again: {shop.errors.read_text()}"
             for ack in acks:
-                status, receipt = shop.ask("GET", f"/orders/{ack['order']}")
+                status, receipt = shop.request("GET", f"/orders/{ack['order']}")
                 is_there = status == 200 and receipt["status"] == "sold"
                 assert "at" not in ack or receipt == ack, f"changed: {ack}, now {receipt}"
                 assert ack["status"] != "sold" or is_there and receipt["seq"] == ack["seq"], f"lost: {ack}"
                 assert ack["status"] != "refused" or not is_there, f"sold though refused: {ack}"
-            _, page = shop.ask("GET", "/ledger?after=0&limit=1000")
+            _, page = shop.request("GET", "/ledger?after=0&limit=1000")
             entries = Counter(entry.get("order") for entry in page["entries"])
             for key, answer in changes:
                 allowed = {"sold": [1], "refused": [0]}.get(answer, [0, 1])
                 assert entries[key] in allowed, f"a restock was {answer}, but is {entries[key]} times in the ledger"
-            assert shop.ask("POST", "/buy", {"item": 2})[0] == 200, "it does not sell any more"
+            assert shop.request("POST", "/buy", {"item": 2})[0] == 200, "it no longer sells"
             shop.stop()
             assert shop.end() == 0, f"it does not stop cleanly: {shop.errors.read_text()}"
         finally:

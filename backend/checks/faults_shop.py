@@ -39,7 +39,7 @@ class Shop:
             self.process = subprocess.Popen((traced or []) + command, stdout=output, stderr=errors, env=environment)
 
     def listens(self):
-        """Waits for its address. Returns False if it ended before, also because it waited for room in vain."""
+        """Waits until the process listens. Returns False if it ended before, or was stopped while it waited for disk space."""
         ends_at, room_at = time.monotonic() + END_S, None
         while time.monotonic() < ends_at:
             found = re.search(r"^listening frontend (\S+)$", self.output.read_text(), re.M)
@@ -56,7 +56,7 @@ class Shop:
             time.sleep(0.01)
         raise TimeoutError("it neither listens nor ends")
 
-    def ask(self, method, path, body=None, key=None):
+    def request(self, method, path, body=None, key=None):
         """Returns status and parsed body; status 0 if no complete answer came."""
         headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
         if key:
@@ -76,7 +76,7 @@ class Shop:
         return result
 
     def end(self):
-        """Waits for its exit code."""
+        """Waits until the process ends; returns its exit code."""
         try:
             return self.process.wait(END_S)
         except subprocess.TimeoutExpired as error:
@@ -110,7 +110,7 @@ class Setup:
         return [work / FOLDER, *(work / FOLDER / name for name in self.files)]
 
     def copy_format_1(self, work):
-        """Copies a store that the last program of ledger format 1 made."""
+        """Copies a store that the last version with ledger format 1 wrote."""
         if self.store == "csv":
             shutil.copytree(FORMAT_1 / "csv", work / FOLDER)
         else:
@@ -118,7 +118,7 @@ class Setup:
             shutil.copy(FORMAT_1 / "books.db", work / FOLDER)
 
     def receipts(self):
-        """Returns the receipts that it gave. The refusal of an unknown item has no title any more."""
+        """Returns the receipts of that version. Since then the refusal of an unknown item has no title."""
         lines = (FORMAT_1 / f"receipts-{self.store}.jsonl").read_text(encoding="utf-8").splitlines()
         receipts = [json.loads(line) for line in lines]
         for receipt in receipts:
@@ -127,7 +127,7 @@ class Setup:
         return receipts
 
     def check_at_rest(self, work, acks):
-        """Returns what is wrong with a store that was stopped cleanly, or None."""
+        """Returns the violations of a store that was stopped cleanly, or None."""
         acks_file = work / "acks.jsonl"
         acks_file.write_text("".join(json.dumps(ack) + "\n" for ack in acks))
         checker = Path(__file__).with_name("check_ledger.py")
@@ -149,11 +149,11 @@ def drive(shop, once, acks, changes):
     ]
     for method, path, body in steps:
         key = str(uuid.uuid4())
-        status, answer = shop.ask(method, path, body, key)
+        status, answer = shop.request(method, path, body, key)
         if status == 507 and once:
-            # The program tries for room at most once a second.
+            # The program checks for disk space at most once per second.
             time.sleep(FULL_PAUSE_S)
-            status, answer = shop.ask(method, path, body, key)
+            status, answer = shop.request(method, path, body, key)
         outcome = {200: "sold", 507: "refused", 503: "refused"}.get(status, "unknown")
         if method == "POST":
             acks.append({**(answer if outcome == "sold" else body), "order": key, "status": outcome})

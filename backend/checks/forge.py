@@ -4,7 +4,7 @@
     forge.py STORE FORGERY
 
 STORE is csv:DIR, sqlite:FILE or postgres://…: a copy, because it is destroyed. `line`, `half` and `price` need an order
-of several lines. Exit: 0 falsified, 2 wrong usage, or the store is not fit for the forgery.
+of several lines. Exit: 0 falsified, 2 wrong usage, or the store does not allow the forgery.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-# The texts that describe a book, besides its title. A segment of an older version lacks the last ones.
+# The columns that describe a book, besides its title. A segment of an older version lacks the last columns.
 DESCRIPTION = ("topic", "author")
 FORMAT_1 = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c"
 *OLDER_2, FORMAT_2 = (",".join(("seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title",
@@ -68,7 +68,7 @@ class Book:
 
 
 def fields_of(record):
-    """The fields of an entry or a book, those of its description among them."""
+    """The fields of an entry or a book, including its description."""
     for field in astuple(record):
         yield from field if isinstance(field, tuple) else (field,)
 

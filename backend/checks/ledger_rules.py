@@ -1,4 +1,4 @@
-"""The rules of a ledger: what each entry, each group of lines and the whole must be, and the books that follow."""
+"""The rules for each entry, each group of lines and the whole ledger, and the books that result from the entries."""
 
 import re
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ class Violations(list):
 
 
 class Ledger:
-    """The state that follows from the entries read so far."""
+    """The state that results from the entries read so far."""
 
     def __init__(self):
         self.kinds = Counter()
@@ -31,7 +31,7 @@ class Ledger:
         self.sums = defaultdict(Counter)
         self.by_order = {}
         self.group = []
-        # Every book, as its entries leave it. An entry of format 1 describes no book.
+        # Every book after its last entry. An entry of format 1 describes no book.
         self.books = {}
         self.is_described = False
 
@@ -47,7 +47,7 @@ class Ledger:
         self.take_stock(place, entry, wrong)
 
     def take_group(self, place, entry, wrong):
-        """Collects the lines of an order or change, and checks them when the last one has come."""
+        """Collects the lines of an order or change, and checks them after the last line."""
         if self.group and entry.line == 1:
             self.check_end(wrong)
             self.group = []
@@ -77,7 +77,7 @@ class Ledger:
         """Checks the entry's title, cost and reason against its book, and takes the book's description from it."""
         book = self.books.get(entry.item)
         if entry.kind == "set" and (any(entry.description) or not self.is_described and (book is None or not entry.order)):
-            # It creates or changes a book, in format 1 without a description.
+            # The entry creates or changes a book, in format 1 without a description.
             old = book or Book(entry.item, "", ("",) * len(DESCRIPTION), "", 0, None)
             self.books[entry.item] = replace(old, title=entry.title, description=entry.description,
                                              cost=entry.unit_cost or old.cost)
@@ -129,7 +129,7 @@ class Ledger:
                          f"sold {sums['sold']} give {expected}, but the final stock is {book.stock}")
 
     def check_books(self, books, wrong):
-        """Checks that the books stored beside the ledger are those that follow from it, to the last field."""
+        """Checks that the books stored beside the ledger equal those that result from it, in every field."""
         stored = {book.item: book for book in books}
         wrong.unless(len(stored) == len(books), "books: an item occurs twice")
         for item in sorted(stored.keys() | self.books.keys()):
@@ -167,7 +167,7 @@ def check_form(place, entry, wrong):
 
 
 def check_group(place, group, wrong):
-    """Checks a whole group: an order is sold or refused as a whole, for a reason that one of its lines has."""
+    """Checks a whole group: an order is sold or refused as a whole, and one of its lines has the reason for a refusal."""
     kinds = {entry.kind for entry in group}
     wrong.unless(len(kinds) == 1 or kinds <= {"set", "withdrawn"}, f"{place}: one order, but {sorted(kinds)}")
     is_order = kinds & {"sold", "refused"}

@@ -14,7 +14,7 @@ An order of several lines has `lines` instead of item and quantity; one that was
 * A decision (200, 409, 422, 404 unknown-item) is final.
 * 500, 502, 504 and a lost answer leave the outcome unknown. With --retry the same key is sent again until it is decided
   or 30 s have passed.
-* 429, 503, 507 and a refused connection changed nothing: the client pauses and continues, with --retry with the same
+** 429, 503, 507 and a refused connection change nothing: the client pauses and continues, with --retry with the same
   order. An order that got only such answers is recorded as refused.
 
 Exit: 0 done, 1 an answer contradicts its request, 2 wrong usage or no answer from the server.
@@ -129,7 +129,7 @@ class Load:
             bought = [{name: line.get(name) for name in ("item", "quantity")} for line in answer.get("lines", [answer])]
             asked = sorted(lines, key=lambda line: line["item"])
             if (answer.get("order"), answer.get("status"), bought) != (order, status, asked):
-                self.contradictions.append(f"asked for {ack}, got {answer}")
+                self.contradictions.append(f"ordered {ack}, got {answer}")
             ack |= answer
             self.sold.add(order)
         self.outcomes[status] += 1
@@ -138,7 +138,7 @@ class Load:
 
 
 def body_of(lines):
-    """The body of an order: one line in the short form."""
+    """The body of an order; an order of one line has the short form."""
     return {"lines": lines} if len(lines) > 1 else lines[0]
 
 
@@ -238,9 +238,9 @@ def main():
     parser.add_argument("--attempts", type=int, default=2000, help="total number of orders")
     parser.add_argument("--item", default="all", help="an item number, a comma list of them, or all")
     parser.add_argument("--quantity", type=int, default=1, help="copies per line")
-    parser.add_argument("--lines", type=int, default=1, help="the most lines of an order")
+    parser.add_argument("--lines", type=int, default=1, help="maximum number of lines of an order")
     parser.add_argument("--acks", type=Path, required=True, help="the file to append the outcomes to")
-    parser.add_argument("--seconds", type=float, help="begin no order after this time")
+    parser.add_argument("--seconds", type=float, help="start no order after this time")
     parser.add_argument("--retry", action="store_true", help="repeat the same key until the order is decided")
     arguments = parser.parse_args()
     try:

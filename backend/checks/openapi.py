@@ -5,8 +5,8 @@
 
 Starts the three services on a fresh store. For each document: openapi-spec-validator, the linter redocly, then schemathesis
 with at least N cases (default 2,000) of all its checks and phases. Last a client that openapi-python-client generates from the
-front-end's document makes a purchase. Prints a line for each; the output of a tool that fails is printed whole. A tool that is
-not installed is named, with the command that installs it.
+front-end's document makes a purchase. Prints a line for each tool, and the whole output of a tool that fails. For a tool that
+is not installed, it prints the command that installs it.
 Exit: 0 all passed, 1 something failed, 2 wrong usage, 3 a tool is missing and nothing failed.
 """
 
@@ -33,7 +33,7 @@ TOOLS = {
 SERVICE_TOKEN = "a-token-between-services"
 FIELDS = {"Authorization": f"Bearer {TOKEN}", "Bookstore-Service-Token": SERVICE_TOKEN}
 CASES = re.compile(r"([\d,]+) generated")
-# Cases of one operation in one run of schemathesis; it stops at the first run that fails.
+# Number of cases of one operation per run of schemathesis; the script stops at the first run that fails.
 CASES_OF_OPERATION = 150
 
 
@@ -62,7 +62,7 @@ class Report:
 
 
 def schemathesis(report, name, url, document, wanted, seed, folder):
-    """Runs schemathesis until enough cases were made."""
+    """Runs schemathesis until it has generated enough cases."""
     made = 0
     paths = json.loads(document.read_text())["paths"]
     operations = sum(method in ("get", "put", "post", "delete") for path in paths.values() for method in path)

@@ -1,7 +1,7 @@
-"""Hooks of schemathesis: what the contract says and JSON Schema cannot.
+"""Hooks of schemathesis for the rules of the contract that JSON Schema cannot express.
 
-A rule between two parameters, or between parameter and state, is in the description only. Generated requests are made to
-follow the rules where that is easy; where a valid request breaks one all the same, its refusal is not a failure.
+A rule between two parameters, or between parameter and state, is in the description only. Generated requests are changed to
+follow the rules where that is easy; if a valid request still violates one, its refusal is not a failure.
 """
 
 import re
@@ -21,7 +21,7 @@ def body_of(case):
 
 
 def selectors(case):
-    """Returns what a search or purchase names its books with, from query and body."""
+    """Returns the fields of query and body by which a search or purchase selects its books."""
     query = [name for name in SELECTORS.get(case.path, ()) if name in (case.query or {})]
     return query + [name for name in ("topic", "item", "q", "lines") if name in body_of(case)]
 
@@ -39,13 +39,13 @@ def has_fraction(value):
 
 
 def is_no_cursor(case):
-    """Returns whether `after` has the form of a cursor and is none that the shop gives: of another search, or too large."""
+    """Returns whether `after` has the form of a cursor, but is one of another search, or too large."""
     cursor, is_words = str(case.query["after"]), case.path == "/search" and "q" in selectors(case)
     return ("-" in cursor) != is_words or int(cursor.partition("-")[2] or cursor) > ITEM_MAX
 
 
 def breaks_a_pattern(case):
-    """Returns whether a header field has not its documented form: schemathesis 4.32 takes `0` and an empty text for valid
+    """Returns whether a header field lacks its documented form: schemathesis 4.32 accepts `0` and an empty text as valid
     where it combines optional fields."""
     for field in case.operation.headers:
         value, pattern = (case.headers or {}).get(field.name), field.definition.get("schema", {}).get("pattern")
@@ -83,7 +83,7 @@ def has_passed(case):
 
 @schemathesis.hook
 def map_case(context, case):
-    """Makes a valid search or purchase name its books once."""
+    """Changes a valid search or purchase so that it selects its books in one way."""
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     if is_valid and case.path in SELECTORS and len(found := selectors(case)) > 1:
         kept = found[len(str(case.query)) % len(found)]

@@ -12,7 +12,7 @@ ENVIRONMENT = {**os.environ, "BOOKSTORE_ADMIN_TOKEN": TOKEN, "BOOKSTORE_LOG": "e
 
 
 class Services:
-    """Catalog, order service and front-end over one store, each at an address that it keeps."""
+    """Catalog, order service and front-end over one store; each keeps its address when it restarts."""
 
     names, environment = NAMES, ENVIRONMENT
 
@@ -23,16 +23,16 @@ class Services:
             self.start(name)
 
     def arguments(self, name):
-        """The command of a service and its arguments, but for its address."""
-        neighbours = [f"--{other}-url={self.urls[other]}" for other in NAMES[:NAMES.index(name)]]
-        return [name, *(self.catalog_arguments if name == "catalog" else neighbours)]
+        """The command of a service and its arguments, without its address."""
+        dependencies = [f"--{other}-url={self.urls[other]}" for other in NAMES[:NAMES.index(name)]]
+        return [name, *(self.catalog_arguments if name == "catalog" else dependencies)]
 
     def errors(self, name):
-        """Where a service's log goes."""
+        """The file or descriptor for a service's log."""
         return subprocess.DEVNULL
 
     def start(self, name):
-        """Starts a service. A killed process releases its port and lock with a delay, so a failed start is repeated."""
+        """Starts a service. A killed process releases its port and lock with a delay, so a failed start is retried."""
         address = self.urls.get(name, "http://127.0.0.1:0").removeprefix("http://")
         role, *arguments = self.arguments(name)
         command = [self.bookstored, role, "--listen", address, *arguments]

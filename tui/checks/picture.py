@@ -3,7 +3,7 @@
 
     tmux capture-pane -e -p -t SHOP | picture.py [--theme dark|light] [--columns N] [--title TEXT] > shop.svg
 
-Reads text with SGR escape sequences (ECMA-48) and draws each cell at its place with its colours (16, 256 and direct),
+Reads text with SGR escape sequences (ECMA-48) and draws each cell at its place with its colors (16, 256 and direct),
 bold, dim, italic, underline and reverse.
 """
 

@@ -4,8 +4,8 @@
     record.py CAST COLUMNS ROWS PROGRAM [ARGUMENT…] < commands
 
 Each line of standard input is a command. `press KEY` sends a key: a character or a name of KEYS. `say KEYS<tab>TEXT`
-shows what is pressed and what for, in two more rows below the program's screen. `begin` makes what the screen shows
-now the first picture. At the end of the input the program is killed.
+shows the pressed keys and their purpose in two more rows below the program's screen. `begin` makes the current screen
+the first picture. At the end of the input the program is killed.
 """
 
 import codecs
@@ -25,7 +25,7 @@ from picture import THEMES
 KEYS = {
     "Enter": "\r", "Escape": "\x1b", "Tab": "\t", "Up": "\x1b[A", "Down": "\x1b[B", "Right": "\x1b[C", "Left": "\x1b[D",
 }
-# The end of a frame of the program (a synchronized update). Part of a frame is no picture.
+# The end of a frame of the program (a synchronized update). Incomplete frames are not recorded.
 FRAME_END = b"\x1b[?2026l"
 CAPTION_ROWS = 2
 
@@ -45,7 +45,7 @@ class Recorder:
         self.cast.write(json.dumps(value, ensure_ascii=False) + "\n")
 
     def event(self, text):
-        """Records text of now; text before the first picture has the time 0."""
+        """Records text at the current time; text before the first picture has the time 0."""
         seconds = time.monotonic() - self.began if self.began else 0
         self.write([round(seconds, 3), "o", text])
 

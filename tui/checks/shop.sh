@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by `pictures` and `demo`: services over a fresh store with the classics, and a home of their own.
+# Sourced by `pictures` and `demo`: services over a fresh store with the classics, with a separate home folder.
 # BIN names the folder of the executables.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bin=$(cd "${BIN:-$root/target/release}" && pwd)
@@ -26,5 +26,5 @@ stop_services() {
     services=
 }
 
-# A customer elsewhere, whose orders are not among those of the screen.
+# Buys as another customer, whose orders do not appear on the screen.
 buy() { XDG_DATA_HOME=$work/others "$bin/bookstore" --url "$url" buy "$@" >/dev/null 2>&1; } # ITEM [ARGUMENT…]
