@@ -60,12 +60,18 @@ pub(crate) use state::App;
 
 pub(crate) use crate::command::{Command, Screen, palette};
 
-use crate::effect::Effect;
+use crate::effect::{Effect, Request};
 use crate::message::{Event, Message};
 
 /// Applies a message: changes the state and returns what the program must do next.
 pub(crate) fn update(app: &mut App, message: Message) -> Vec<Effect> {
     let mut effects = apply(app, message);
+    effects.extend(
+        app.books
+            .take_outdated()
+            .into_iter()
+            .map(|item| Effect::Send(Request::Book(item))),
+    );
     effects.extend(app.finish_checkout());
     effects
 }

@@ -13,7 +13,7 @@ pub(super) struct NumberedEvent {
     pub(super) event: StockEvent,
     /// Whether the event has an id, because its entry ends a group: a subscriber may resume after it.
     has_id: bool,
-    /// Whether more than the stock has changed. Sent with `change: 0`; never merged with a sale.
+    /// Whether more than the stock may have changed. Never merged with other events of the book.
     is_described: bool,
 }
 

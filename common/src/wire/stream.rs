@@ -36,7 +36,7 @@ pub struct StockEvent {
     pub item: ItemNumber,
     /// The stock after the entry.
     pub stock: Stock,
-    /// The copies added, summed if several entries were merged; 0 if something else about the book changed.
+    /// The copies added, summed if several entries were merged; 0 if only something else about the book changed.
     pub change: i64,
     /// The time of the entry.
     pub at: Timestamp,

@@ -1,6 +1,6 @@
 //! The books that are in a list, with their stock kept up to date by stock events.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use common::ItemNumber;
@@ -26,6 +26,8 @@ pub(crate) struct Books {
     highlights: VecDeque<(Duration, ItemNumber)>,
     /// The newest stock events that arrived while the screen is frozen; `None` if it is not.
     frozen: Option<BTreeMap<ItemNumber, StockEvent>>,
+    /// Books of which more than the stock may have changed, so that they must be loaded again.
+    outdated: BTreeSet<ItemNumber>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +37,7 @@ pub(crate) enum StockVisibility {
     /// The event is older than the book, or the screen is frozen.
     Hidden,
     /// The stock shown has changed.
-    Visible {
-        /// Whether more than the stock may have changed, so that the book must be loaded again.
-        reload: bool,
-    },
+    Visible,
 }
 
 impl Books {
@@ -64,6 +63,9 @@ impl Books {
         let item = book.item;
         if let Some(early) = self.early.get(&item).filter(|early| early.seq > book.seq) {
             (book.stock, book.seq) = (early.stock, early.seq);
+            if may_change_more(early) {
+                self.outdated.insert(item);
+            }
         }
         if let Some(known) = self.known.get(&item).filter(|known| known.seq > book.seq) {
             (book.stock, book.seq) = (known.stock, known.seq);
@@ -129,15 +131,26 @@ impl Books {
             return StockVisibility::Hidden;
         }
         if let Some(frozen) = &mut self.frozen {
+            if may_change_more(&event) {
+                self.outdated.insert(event.item);
+            }
             frozen.insert(event.item, event);
             return StockVisibility::Hidden;
         }
         let before = book.stock.get();
         (book.stock, book.seq) = (event.stock, event.seq);
         self.record(event.item, Some(before), event.stock.get(), now);
-        // Title or cost may have changed, or the book may have been withdrawn.
-        StockVisibility::Visible {
-            reload: event.change == 0 || event.stock.get() == 0,
+        if may_change_more(&event) {
+            self.outdated.insert(event.item);
+        }
+        StockVisibility::Visible
+    }
+
+    /// Removes and returns the books that must be loaded again; none while the screen is frozen.
+    pub(crate) fn take_outdated(&mut self) -> BTreeSet<ItemNumber> {
+        match self.is_frozen() {
+            true => BTreeSet::new(),
+            false => std::mem::take(&mut self.outdated),
         }
     }
 
@@ -186,6 +199,11 @@ impl Books {
 
 fn sanitized_book(book: &Book) -> Book {
     book.clone().map_texts(|text| sanitized(&text).into())
+}
+
+/// Whether more than the stock may have changed: only a sale, which leaves copies, surely changes nothing else.
+fn may_change_more(event: &StockEvent) -> bool {
+    event.change >= 0 || event.stock.get() == 0
 }
 
 #[cfg(test)]

@@ -109,12 +109,7 @@ impl App {
             }
             // The dialog and the hints follow the newest stock even while the screen is frozen.
             StockVisibility::Hidden => self.dirty |= self.books.is_frozen(),
-            StockVisibility::Visible { reload } => {
-                self.dirty = true;
-                if reload {
-                    return vec![Effect::Send(Request::Book(item))];
-                }
-            }
+            StockVisibility::Visible => self.dirty = true,
         }
         Vec::new()
     }

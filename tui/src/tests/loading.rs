@@ -63,6 +63,29 @@ fn a_stock_event_updates_the_stock_shown() {
 }
 
 #[test]
+fn a_book_whose_price_and_stock_changed_together_is_loaded_again() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.effects.clear();
+    shop.moved(2, 600, 100, 41);
+    assert_eq!(shop.effects, [Effect::Send(Request::Book(number(2)))]);
+    shop.effects.clear();
+    shop.moved(2, 599, -1, 42);
+    assert_eq!(shop.effects, []);
+}
+
+#[test]
+fn a_price_that_changed_while_the_screen_was_frozen_is_loaded_afterwards() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press("Enter Space");
+    shop.effects.clear();
+    shop.moved(2, 600, 100, 41);
+    shop.moved(2, 599, -1, 42);
+    assert_eq!(shop.effects, []);
+    shop.press("Space");
+    assert_eq!(shop.effects, [Effect::Send(Request::Book(number(2)))]);
+}
+
+#[test]
 fn an_idle_shop_needs_no_tick_and_no_frame() {
     let mut shop = Fixture::stocked(100, 30);
     shop.pass(10_000);
