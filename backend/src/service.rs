@@ -82,17 +82,22 @@ impl RunningServices {
         let (service, shared) = match services {
             Services::All(settings) => return Self::open_all_on(threads, &settings).await,
             Services::Catalog(args) => {
-                let shared = Shared::read(Some(&args.catalog.token), &args.callers.token, &args.server, threads)?;
+                let shared = Shared::read(
+                    Some(&args.catalog.admin_token),
+                    &args.callers.service_token,
+                    &args.server,
+                    threads,
+                )?;
                 (RunningService::open_catalog(&args, &shared).await?.0, shared)
             }
             Services::Order(args) => {
-                let shared = Shared::read(None, &args.callers.token, &args.server, threads)?;
+                let shared = Shared::read(None, &args.callers.service_token, &args.server, threads)?;
                 let catalog = remote_catalog(&args.catalog, &shared, &args.server)?;
                 let (service, _) = RunningService::open_order(&args.server, &args.callers, catalog, &shared)?;
                 (service, shared)
             }
             Services::Frontend(args) => {
-                let shared = Shared::read(Some(&args.token), &args.service_token, &args.server, threads)?;
+                let shared = Shared::read(Some(&args.admin_token), &args.service_token, &args.server, threads)?;
                 let catalog = remote_catalog(&args.catalog, &shared, &args.server)?;
                 let orders = remote_orders(&args.order_url, args.catalog.ca.as_deref(), &shared, &args.server)?;
                 let (server, rate_limit) = (&args.server, &args.rate_limit);
@@ -123,7 +128,7 @@ impl RunningServices {
             services_in_process: 3,
             ..settings.server.clone()
         };
-        let (shopkeeper, service) = (&settings.catalog.token, &settings.callers.token);
+        let (shopkeeper, service) = (&settings.catalog.admin_token, &settings.callers.service_token);
         let shared = Shared::read(Some(shopkeeper), service, &settings.server, threads)?;
         // Check the order service's callers before the catalog opens its store.
         let order_address = settings

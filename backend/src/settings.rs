@@ -68,7 +68,7 @@ impl StoreArg {
 pub struct CallerSettings {
     /// The service token, without which a caller is refused.
     #[command(flatten)]
-    pub token: ServiceToken,
+    pub service_token: ServiceToken,
     /// Let catalog and order service listen beyond loopback without a service token: every caller is answered
     #[arg(long, env = "BOOKSTORE_ALLOW_UNAUTHENTICATED")]
     pub allow_unauthenticated: bool,
@@ -80,7 +80,7 @@ impl CallerSettings {
     /// # Errors
     /// Says what to do.
     pub(crate) fn check(&self, service: ServiceKind, address: SocketAddr) -> Result<(), Error> {
-        if address.ip().to_canonical().is_loopback() || self.allow_unauthenticated || self.token.is_given() {
+        if address.ip().to_canonical().is_loopback() || self.allow_unauthenticated || self.service_token.is_given() {
             return Ok(());
         }
         Err(Error(format!(
@@ -110,7 +110,7 @@ pub struct CatalogSettings {
     pub init: bool,
     /// The shopkeeper's token.
     #[command(flatten)]
-    pub token: AdminToken,
+    pub admin_token: AdminToken,
 }
 
 /// The hosts and origins that a service accepts.
@@ -238,12 +238,12 @@ pub struct AllInOneSettings {
 
 impl AllInOneSettings {
     /// A shop over `store` that listens at free ports of the loopback interface.
-    pub fn on_free_ports(store: store::Url, token: AdminToken, grace: Duration) -> Self {
+    pub fn on_free_ports(store: store::Url, admin_token: AdminToken, grace: Duration) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
             catalog: CatalogSettings {
                 store: StoreArg { store: Some(store) },
-                token,
+                admin_token,
                 ..CatalogSettings::default()
             },
             server: ServerSettings {
@@ -314,5 +314,5 @@ pub struct FrontendArgs {
     pub service_token: ServiceToken,
     /// The shopkeeper's token.
     #[command(flatten)]
-    pub token: AdminToken,
+    pub admin_token: AdminToken,
 }

@@ -23,7 +23,7 @@ pub(crate) async fn forward_events(connection: ShopConnection, events: mpsc::Sen
             }
             () = events.closed() => return,
         };
-        update_last_seq(&connection.shop, &item, stream.position());
+        update_last_position(&connection.shop, &item, stream.position());
         let is_disconnected = matches!(item, StreamItem::Disconnected { .. });
         if let StreamItem::Connected { .. } = item {
             last_error = None;
@@ -76,17 +76,17 @@ async fn find_again(
 }
 
 /// Keeps the client's newest `seq` up to date.
-fn update_last_seq(shop: &ShopClient, item: &StreamItem<ShopEvent>, position: Option<Position>) {
+fn update_last_position(shop: &ShopClient, item: &StreamItem<ShopEvent>, position: Option<Position>) {
     match item {
         StreamItem::Connected {
             hello, store_changed, ..
         } => {
             if *store_changed {
-                shop.reset_last_seq(hello.position());
+                shop.reset_last_position(hello.position());
             }
-            shop.observe_seq(hello.position());
+            shop.observe_position(hello.position());
         }
-        StreamItem::Event(_) => shop.observe_seq(position.unwrap_or_default()),
+        StreamItem::Event(_) => shop.observe_position(position.unwrap_or_default()),
         StreamItem::Connecting { .. } | StreamItem::Disconnected { .. } => {}
     }
 }

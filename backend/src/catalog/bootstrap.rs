@@ -1,14 +1,14 @@
 //! Builds the catalog's state from its store: the books, the newest entries, and the index of the decided orders.
 //!
 //! Only the newest entries are kept in memory, beginning with the first order among them. For each million older entries the
-//! store has a snapshot of the filter of their orders. If the snapshot is missing, or the million is incomplete, a start reads
+//! store has a saved filter of their order ids. If the filter is missing, or the million is incomplete, a start reads
 //! the ids of its orders.
 
 use std::ops::RangeInclusive;
 
 use common::{Entry, InlineVec, OrderId, Seq};
 
-use super::decision_index::{DecisionIndex, FilterSnapshot, OldEntries};
+use super::decision_index::{DecisionIndex, OldEntries, SavedFilter};
 use super::state::State;
 use crate::store::{self, Store, StoreState};
 
@@ -51,17 +51,20 @@ fn index_decisions(store: &dyn Store, mut index: DecisionIndex, state: &State) -
     Ok(index)
 }
 
-/// Indexes the orders of old entries: from their snapshot, or else from the ledger.
+/// Indexes the orders of old entries: from their saved filter, or else from the ledger.
 fn index_old(store: &dyn Store, index: &mut DecisionIndex, old: OldEntries) -> Result<(), store::Error> {
-    let OldEntries { snapshot, range } = old;
-    if let Some(name) = snapshot {
+    let OldEntries { filter, range } = old;
+    if let Some(name) = filter {
         let content = store.get_blob(&name)?;
         if let Some(content) = content
             && restore_filter(store, index, range.clone(), &content)?
         {
             return Ok(());
         }
-        tracing::info!(name, "no snapshot of a million old orders; reading them again");
+        tracing::info!(
+            name,
+            "the saved filter of these entries is missing; reading their order ids"
+        );
     }
     if let Some(orders) = index.begin_block(range.clone()) {
         let (mut next, last) = range.into_inner();
@@ -97,28 +100,28 @@ pub(super) fn find(
 }
 
 /// Saves the filters of complete blocks. After a failure, only the next start takes longer.
-pub(super) fn save_filters(store: &dyn Store, snapshots: Vec<FilterSnapshot>) {
-    for FilterSnapshot { name, last, content } in snapshots {
-        let saved = fingerprint(store, last).and_then(|mut snapshot| {
-            snapshot.extend_from_slice(&content);
-            store.put_blob(&name, &snapshot)
+pub(super) fn save_filters(store: &dyn Store, filters: Vec<SavedFilter>) {
+    for SavedFilter { name, last, content } in filters {
+        let saved = fingerprint(store, last).and_then(|mut blob| {
+            blob.extend_from_slice(&content);
+            store.put_blob(&name, &blob)
         });
         if let Err(error) = saved {
-            tracing::warn!(%error, name, "a snapshot of old orders was not saved");
+            tracing::warn!(%error, name, "the filter of old orders was not saved; the next start takes longer");
         }
     }
 }
 
-/// Restores a filter from a snapshot. Returns `false` for a snapshot of another history, for example in a store that was
-/// restored from a backup: a snapshot begins with the fingerprint of its last entry.
+/// Restores a filter from its blob. Returns `false` for a blob of another history, for example in a store that was
+/// restored from a backup: a blob begins with the fingerprint of its last entry.
 fn restore_filter(
     store: &dyn Store,
     index: &mut DecisionIndex,
     range: RangeInclusive<Seq>,
-    snapshot: &[u8],
+    blob: &[u8],
 ) -> Result<bool, store::Error> {
     let expected = fingerprint(store, *range.end())?;
-    let content = snapshot.strip_prefix(expected.as_slice());
+    let content = blob.strip_prefix(expected.as_slice());
     Ok(content.is_some_and(|content| index.restore_filter(range, content)))
 }
 
@@ -158,8 +161,8 @@ mod tests {
         index_decisions(store, small(), &State::new(store.load().unwrap())).unwrap()
     }
 
-    fn snapshots_used(index: &mut DecisionIndex) -> usize {
-        4 - index.take_filter_snapshots().len()
+    fn filters_used(index: &mut DecisionIndex) -> usize {
+        4 - index.take_unsaved_filters().len()
     }
 
     fn assert_finds_all(store: &dyn Store, index: &DecisionIndex, shop: &ReferenceShop) {
@@ -176,22 +179,22 @@ mod tests {
     }
 
     #[test]
-    fn a_start_with_snapshots_finds_the_same_decisions_as_one_without() {
+    fn a_start_with_saved_filters_finds_the_same_decisions_as_one_without() {
         let folder = tempfile::tempdir().unwrap();
         let store = csv::CsvStore::open(folder.path(), EditPolicy::Refuse).unwrap();
         let (shop, mut index) = sold(&store, 61);
         let mut restored_index = index_of(&store);
         assert_finds_all(&store, &restored_index, &shop);
-        assert_eq!(snapshots_used(&mut restored_index), 0);
-        save_filters(&store, index.take_filter_snapshots());
+        assert_eq!(filters_used(&mut restored_index), 0);
+        save_filters(&store, index.take_unsaved_filters());
         let mut restored_index = index_of(&store);
         assert_finds_all(&store, &restored_index, &shop);
-        assert_eq!(snapshots_used(&mut restored_index), 4);
-        // Without a snapshot, only the entries of its block are read.
+        assert_eq!(filters_used(&mut restored_index), 4);
+        // Without its filter, only the entries of its block are read.
         store.put_blob("orders-1", b"").unwrap();
         let mut restored_index = index_of(&store);
         assert_finds_all(&store, &restored_index, &shop);
-        assert_eq!(snapshots_used(&mut restored_index), 3);
+        assert_eq!(filters_used(&mut restored_index), 3);
     }
 
     #[test]
@@ -210,11 +213,11 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_of_another_history_is_rejected() {
+    fn a_filter_of_another_history_is_rejected() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let store = csv::CsvStore::open(one.path(), EditPolicy::Refuse).unwrap();
         let (_, mut index) = sold(&store, 61);
-        save_filters(&store, index.take_filter_snapshots());
+        save_filters(&store, index.take_unsaved_filters());
         let restored = csv::CsvStore::open(other.path(), EditPolicy::Refuse).unwrap();
         let (shop, _) = sold(&restored, 61);
         for block in 0..4 {
@@ -225,7 +228,7 @@ mod tests {
         }
         let mut restored_index = index_of(&restored);
         assert_finds_all(&restored, &restored_index, &shop);
-        assert_eq!(snapshots_used(&mut restored_index), 0);
+        assert_eq!(filters_used(&mut restored_index), 0);
     }
 
     #[test]

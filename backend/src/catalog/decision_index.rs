@@ -76,13 +76,13 @@ struct Block {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct OldEntries {
     /// The name of the blob with the block's filter; `None` if newer entries of the block are kept in memory.
-    pub(super) snapshot: Option<String>,
+    pub(super) filter: Option<String>,
     pub(super) range: RangeInclusive<Seq>,
 }
 
 /// The filter of a complete block. It is saved in the store, so that the next start does not read the block.
 #[derive(Debug, PartialEq, Eq)]
-pub struct FilterSnapshot {
+pub struct SavedFilter {
     /// The name of the blob in the store.
     pub name: String,
     /// The block's last entry, which identifies the history.
@@ -189,7 +189,7 @@ impl DecisionIndex {
     }
 
     /// The filters of the blocks that became complete since the last call.
-    pub fn take_filter_snapshots(&mut self) -> Vec<FilterSnapshot> {
+    pub fn take_unsaved_filters(&mut self) -> Vec<SavedFilter> {
         let block_len = self.capacity.block_len;
         let complete = self
             .blocks
@@ -198,8 +198,8 @@ impl DecisionIndex {
         complete
             .map(|block| {
                 block.is_saved = true;
-                FilterSnapshot {
-                    name: snapshot_name(block.range.start().0 / block_len),
+                SavedFilter {
+                    name: filter_name(block.range.start().0 / block_len),
                     last: *block.range.end(),
                     content: block.orders.to_bytes(),
                 }
@@ -215,7 +215,7 @@ impl DecisionIndex {
         let end = (block + 1).saturating_mul(block_len);
         let last = end.min(head.0.saturating_sub(entries_max as u64));
         (first.0 <= last && self.entries.is_empty()).then(|| OldEntries {
-            snapshot: (last == end).then(|| snapshot_name(block)),
+            filter: (last == end).then(|| filter_name(block)),
             range: first..=Seq(last),
         })
     }
@@ -312,7 +312,7 @@ fn order_at(entries: &VecDeque<Entry>, first: ShortSeq) -> Option<OrderId> {
     entries.get(position(entries, first)?)?.order
 }
 
-fn snapshot_name(block: u64) -> String {
+fn filter_name(block: u64) -> String {
     format!("orders-{block}")
 }
 

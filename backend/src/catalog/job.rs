@@ -35,7 +35,7 @@ pub(super) enum Job {
     UpdateBooks(Pending<CatalogUpdate, Option<Verdict>, UpdateDecision>),
     /// Makes this catalog apply every entry that was durable before. The empty append of its batch confirms the head; after a
     /// conflict, the thread reads the missing entries.
-    ConfirmHead(Reply<()>),
+    CheckHead(Reply<()>),
     /// Ends the thread after the jobs before it. The sender is dropped after the last checkpoint.
     Close(oneshot::Sender<()>),
 }
@@ -68,7 +68,7 @@ impl Job {
         match self {
             Self::Sell(pending) => pending.request.iter().map(|sale| sale.deadline).max(),
             Self::UpdateBooks(pending) => Some(pending.request.deadline),
-            Self::ConfirmHead(_) | Self::Close(_) => None,
+            Self::CheckHead(_) | Self::Close(_) => None,
         }
     }
 
@@ -82,7 +82,7 @@ impl Job {
                 .sum::<usize>()
                 .max(1),
             Self::UpdateBooks(pending) => pending.request.changes.as_slice().len(),
-            Self::ConfirmHead(_) => 1,
+            Self::CheckHead(_) => 1,
             Self::Close(_) => 0,
         }
     }
@@ -92,7 +92,7 @@ impl Job {
         match self {
             Self::Sell(pending) => pending.trace.as_ref(),
             Self::UpdateBooks(pending) => pending.trace.as_ref(),
-            Self::ConfirmHead(_) | Self::Close(_) => None,
+            Self::CheckHead(_) | Self::Close(_) => None,
         }
     }
 
@@ -122,7 +122,7 @@ impl Job {
                 pending.verdict = sales.map(|sale| batch.sell(sale)).collect::<Result<_, _>>()?;
             }
             Self::UpdateBooks(pending) => pending.verdict = Some(batch.update_books(&pending.request)?),
-            Self::ConfirmHead(_) | Self::Close(_) => {}
+            Self::CheckHead(_) | Self::Close(_) => {}
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Job {
                 let head = state.position();
                 Answer::UpdateBooks(reply, UpdateDecision { verdict, changed, head })
             }
-            Self::ConfirmHead(reply) => Answer::ConfirmHead(reply),
+            Self::CheckHead(reply) => Answer::CheckHead(reply),
             // Every job is decided before it is answered.
             Self::UpdateBooks(Pending { verdict: None, .. }) | Self::Close(_) => return None,
         })
@@ -174,7 +174,7 @@ impl Job {
         match self {
             Self::Sell(pending) => pending.reply.send(Err(error)),
             Self::UpdateBooks(pending) => pending.reply.send(Err(error)),
-            Self::ConfirmHead(reply) => reply.send(Err(error)),
+            Self::CheckHead(reply) => reply.send(Err(error)),
             Self::Close(_) => {}
         }
     }
@@ -184,7 +184,7 @@ impl Job {
 pub(super) enum Answer {
     Sell(Reply<Decisions>, Result<Decisions, Error>),
     UpdateBooks(Reply<UpdateDecision>, UpdateDecision),
-    ConfirmHead(Reply<()>),
+    CheckHead(Reply<()>),
 }
 
 impl reply::ReadyReply for Answer {
@@ -192,7 +192,7 @@ impl reply::ReadyReply for Answer {
         match self {
             Self::Sell(reply, _) => reply.runtime(),
             Self::UpdateBooks(reply, _) => reply.runtime(),
-            Self::ConfirmHead(reply) => reply.runtime(),
+            Self::CheckHead(reply) => reply.runtime(),
         }
     }
 
@@ -200,7 +200,7 @@ impl reply::ReadyReply for Answer {
         match self {
             Self::Sell(reply, decisions) => reply.send(decisions),
             Self::UpdateBooks(reply, decision) => reply.send(Ok(decision)),
-            Self::ConfirmHead(reply) => reply.send(Ok(())),
+            Self::CheckHead(reply) => reply.send(Ok(())),
         }
     }
 }

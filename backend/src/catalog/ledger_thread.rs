@@ -29,7 +29,7 @@ use crate::store::{self, Store};
 /// Attempts to append one batch. The jobs are rejected if another catalog appends first in each of them.
 const ATTEMPTS_MAX: u32 = 8;
 /// Number of batches after a conflict that first take the append lock.
-const TURNS: u32 = 256;
+const LOCKED_BATCHES: u32 = 256;
 /// Written to test whether a full disk has space again; larger than the unused rest of a file's last block can be.
 const DISK_PROBE: &[u8] = &[0; 16 * 1024];
 /// Entries after which a checkpoint is due, which bounds the replay at a start. With many books it is due after four entries
@@ -61,7 +61,7 @@ pub(super) struct LedgerThread {
     last_checkpoint: Seq,
     refusals: RefusalLimit,
     /// Number of batches that still take the append lock.
-    turns: u32,
+    locked_batches: u32,
     /// Logs transient append errors that do not change the store's health.
     writing: Incident,
 }
@@ -89,7 +89,7 @@ impl LedgerThread {
             followers: Arc::default(),
             status: Arc::clone(status),
             refusals: RefusalLimit::default(),
-            turns: 0,
+            locked_batches: 0,
             writing: Incident::new("nothing can be written"),
         })
     }
@@ -139,10 +139,10 @@ impl LedgerThread {
             if jobs.is_empty() {
                 return Ok(());
             }
-            let appended = match self.append_in_turn(&mut jobs, has_disk_space) {
+            let appended = match self.append_batch(&mut jobs, has_disk_space) {
                 Err(store::Error::Conflict) => {
                     self.metrics.conflicts.add(1);
-                    self.turns = TURNS;
+                    self.locked_batches = LOCKED_BATCHES;
                     self.catch_up(true).map(|()| None)
                 }
                 appended => appended.map(Some),
@@ -190,14 +190,14 @@ impl LedgerThread {
         reply::send_all(jobs.into_iter().filter_map(|job| job.answer(&state)));
     }
 
-    /// Decides and appends. For [`TURNS`] batches after a conflict, first takes the append lock. Requests whose deadline passes
+    /// Decides and appends. For [`LOCKED_BATCHES`] batches after a conflict, first takes the append lock. Requests whose deadline passes
     /// during that wait get `Expired`.
-    fn append_in_turn(&mut self, jobs: &mut [Job], has_disk_space: bool) -> Result<Vec<Entry>, store::Error> {
+    fn append_batch(&mut self, jobs: &mut [Job], has_disk_space: bool) -> Result<Vec<Entry>, store::Error> {
         let remaining = jobs.iter().filter_map(Job::deadline).map(Deadline::remaining).max();
-        let (Some(remaining), true) = (remaining, self.turns > 0) else {
+        let (Some(remaining), true) = (remaining, self.locked_batches > 0) else {
             return self.decide_and_append(jobs, has_disk_space);
         };
-        self.turns -= 1;
+        self.locked_batches -= 1;
         let appended = match self.store.lock_appends(remaining.min(limits::DEADLINE_MAX)) {
             Ok(()) => self
                 .catch_up(false)
@@ -282,7 +282,7 @@ impl LedgerThread {
     fn checkpoint(&mut self) -> Result<(), store::Error> {
         let (books, head, filters) = {
             let mut state = self.write_state();
-            (state.books(), state.head, state.decisions.take_filter_snapshots())
+            (state.books(), state.head, state.decisions.take_unsaved_filters())
         };
         bootstrap::save_filters(&*self.store, filters);
         match self.store.checkpoint(&books, head) {

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     fn confirm() -> Job {
-        Job::ConfirmHead(Reply::new().0)
+        Job::CheckHead(Reply::new().0)
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The books by number, topic and word, without their stocks.
 //!
-//! A clone of an index increments a few reference counts, and a change of one book copies only the affected blocks. So readers
+//! A clone of an index increments a few reference counts, and a change of one book copies only the affected chunks. So readers
 //! search a clone without a lock while the ledger thread changes the index.
 
-mod blocks;
 mod build;
+mod chunks;
 mod postings;
 mod word_search;
 
@@ -15,7 +15,7 @@ use common::text::fold;
 use common::wire::{Book, TopicCount};
 use common::{ArcStr, Cost, Description, ItemNumber, Seq, Stock};
 
-use self::blocks::Blocks;
+use self::chunks::Chunks;
 use self::postings::Postings;
 use self::word_search::Word;
 pub use self::word_search::WordCursor;
@@ -111,14 +111,14 @@ impl<C> Found<C> {
 #[derive(Debug, Clone, Default)]
 pub struct SearchIndex {
     /// By item number.
-    books: Blocks<IndexedBook>,
+    books: Chunks<IndexedBook>,
     book_count: usize,
     /// The number of books that ever existed: the next book's index.
     idx_count: BookIdx,
     /// By folded spelling.
-    topics: Blocks<Topic>,
+    topics: Chunks<Topic>,
     /// By word, then by field.
-    words: Blocks<Word>,
+    words: Chunks<Word>,
 }
 
 impl SearchIndex {

@@ -203,12 +203,12 @@ impl CatalogService {
     /// # Errors
     /// As in [`Self::sell`].
     pub async fn ensure_fresh(&self, fresh: Freshness) -> Result<(), Error> {
-        let is_known = match (fresh.min_seq, self.head()) {
+        let is_known = match (fresh.min_position, self.head()) {
             (Some(wanted), Some(head)) => head.satisfies(wanted),
             (wanted, _) => wanted.is_none(),
         };
-        if fresh.confirm_head || !is_known {
-            self.call(Job::ConfirmHead).await?;
+        if fresh.check_head || !is_known {
+            self.call(Job::CheckHead).await?;
         }
         Ok(())
     }

@@ -21,10 +21,10 @@ const APPEND_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRY: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
 /// Interval of the probes of a file store.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
-/// Timeout of waiting for a `ConfirmHead`, which the thread executes even later.
-const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
+/// Timeout of waiting for a `CheckHead`, which the thread executes even later.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Queues `ConfirmHead` whenever another catalog has appended, and after every failure of the store; the ledger thread then
+/// Queues `CheckHead` whenever another catalog has appended, and after every failure of the store; the ledger thread then
 /// reads the missing entries. Ends with the thread.
 pub(super) async fn monitor(handles: Arc<SetOnce<ReaderHandles>>, ledger: LedgerHandle, status: Arc<StoreStatus>) {
     let ReaderHandles { store, end, .. } = handles.wait().await;
@@ -41,7 +41,7 @@ pub(super) async fn monitor(handles: Arc<SetOnce<ReaderHandles>>, ledger: Ledger
         let waiting = tokio::task::spawn_blocking(move || store.wait_for_append(known, APPEND_WAIT_TIMEOUT));
         let Ok(waited) = waiting.await else { return };
         status.check_stall();
-        let must_confirm = match waited {
+        let must_check = match waited {
             Ok(found) => found > end.borrow().head.seq || status.health() != Some(StoreHealth::Ok),
             Err(store::Error::Conflict) => true,
             Err(error) => {
@@ -52,10 +52,10 @@ pub(super) async fn monitor(handles: Arc<SetOnce<ReaderHandles>>, ledger: Ledger
                 continue;
             }
         };
-        if must_confirm {
+        if must_check {
             // After a full queue, its jobs find the new head by a conflict.
-            let confirming = tokio::time::timeout(CONFIRM_TIMEOUT, ledger.call(Job::ConfirmHead));
-            if !matches!(confirming.await, Ok(Ok(()))) {
+            let checking = tokio::time::timeout(CHECK_TIMEOUT, ledger.call(Job::CheckHead));
+            if !matches!(checking.await, Ok(Ok(()))) {
                 tokio::time::sleep(backoff.next_delay()).await;
                 continue;
             }
@@ -65,12 +65,12 @@ pub(super) async fn monitor(handles: Arc<SetOnce<ReaderHandles>>, ledger: Ledger
     }
 }
 
-/// Queues `ConfirmHead` periodically: without sales it detects that the ledger's file was removed, or that the disk has space
+/// Queues `CheckHead` periodically: without sales it detects that the ledger's file was removed, or that the disk has space
 /// again. Ends with the thread.
 async fn probe_file_store(end: watch::Receiver<LedgerEnd>, ledger: LedgerHandle) {
     while end.has_changed().is_ok() {
         tokio::time::sleep(PROBE_INTERVAL).await;
         // A full queue needs no probe: its jobs use the store.
-        let _ = ledger.call(Job::ConfirmHead).await;
+        let _ = ledger.call(Job::CheckHead).await;
     }
 }

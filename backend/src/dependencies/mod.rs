@@ -29,7 +29,7 @@ use crate::http::{DependencyStatus, Exposition, MissingDependency};
 pub(crate) struct Dependencies {
     groups: Vec<Group>,
     /// Locked during the probes: requests that arrive meanwhile share the next report.
-    history: Mutex<History>,
+    history: Mutex<ProbeHistory>,
     /// The results of the last probes, for the metrics.
     observations: SyncMutex<Vec<Observation>>,
 }
@@ -54,7 +54,7 @@ struct Group {
 
 /// The state from the probes before.
 #[derive(Debug, Default)]
-struct History {
+struct ProbeHistory {
     /// In the order of the groups and their instances.
     instances: Vec<InstanceHistory>,
     last: Option<(Instant, Arc<Report>)>,
@@ -168,7 +168,7 @@ struct Instance {
     found: Result<Liveness, Fault>,
 }
 
-impl History {
+impl ProbeHistory {
     fn judge(&mut self, answers: Vec<(ServiceKind, Vec<Probe>)>) -> (Report, Vec<Observation>) {
         let instances = answers.iter().map(|(_, probes)| probes.len()).sum();
         self.instances.resize_with(instances, InstanceHistory::default);

@@ -39,7 +39,7 @@ fn refused() -> Error {
 
 /// The report on probes with these results of catalogs and order services, each without a delay.
 fn judge(
-    history: &mut History,
+    history: &mut ProbeHistory,
     catalogs: Vec<Result<Liveness, Error>>,
     orders: Vec<Result<Liveness, Error>>,
 ) -> Report {
@@ -63,7 +63,7 @@ fn judge(
 
 /// The report on the first probe of one catalog and one order service.
 fn judge_once(catalog: Result<Liveness, Error>, order: Result<Liveness, Error>) -> Report {
-    judge(&mut History::default(), vec![catalog], vec![order])
+    judge(&mut ProbeHistory::default(), vec![catalog], vec![order])
 }
 
 fn texts(dependencies: &[MissingDependency]) -> Vec<String> {
@@ -157,14 +157,14 @@ fn an_order_service_over_another_store_or_none_is_missing() {
 fn one_usable_service_of_a_list_suffices_and_the_others_are_degraded() {
     let store = StoreId::generate();
     let catalogs = vec![Err(refused()), Ok(catalog(store)), Ok(catalog(StoreId::generate()))];
-    let report = judge(&mut History::default(), catalogs, vec![Ok(order(store))]);
+    let report = judge(&mut ProbeHistory::default(), catalogs, vec![Ok(order(store))]);
     assert!(report.status.missing.is_empty(), "{:?}", report.status);
     let degraded = texts(&report.status.degraded);
     assert!(degraded[0].contains("connection refused"), "{degraded:?}");
     assert!(degraded[1].contains("not that of the catalog"), "{degraded:?}");
     assert!(report.is_suspicious);
     let none = judge(
-        &mut History::default(),
+        &mut ProbeHistory::default(),
         vec![Err(refused()), Err(refused())],
         vec![Ok(order(store))],
     );
@@ -179,7 +179,7 @@ fn a_service_whose_clock_is_an_hour_off_is_missing_after_three_probes_in_a_row()
         at: Timestamp::from_micros(3_601_000_000),
         ..catalog(store)
     };
-    let mut history = History::default();
+    let mut history = ProbeHistory::default();
     let mut probe = |catalog| judge(&mut history, vec![Ok(catalog)], vec![Ok(order(store))]);
     for _ in 0..2 {
         let report = probe(skewed());

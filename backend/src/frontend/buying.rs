@@ -56,7 +56,7 @@ impl Frontend {
             written,
         }: Placed,
     ) -> Response {
-        self.observe_seq(position);
+        self.observe_position(position);
         if let Some(written) = written {
             self.live.apply_written(&written);
         }

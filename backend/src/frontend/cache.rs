@@ -211,7 +211,11 @@ impl Cache {
 
 impl CacheState {
     fn is_fresh(&self, fresh: Freshness) -> bool {
-        self.has_feed && !fresh.confirm_head && fresh.min_seq.is_none_or(|min_seq| self.position.satisfies(min_seq))
+        self.has_feed
+            && !fresh.check_head
+            && fresh
+                .min_position
+                .is_none_or(|min_position| self.position.satisfies(min_position))
     }
 
     fn book(&self, item: ItemNumber) -> Option<&CachedBook> {

@@ -20,7 +20,7 @@ const REST_MAX: Duration = Duration::from_secs(1);
 /// Reads all books into the cache, topic by topic, until it is full. Begins when the feed, which updates the cached books, is
 /// connected for the first time.
 pub(super) async fn fill(catalog: Arc<dyn Catalog>, live: Arc<Live>) {
-    live.wait_for_seq(Position::default()).await;
+    live.wait_for_position(Position::default()).await;
     tokio::time::sleep(DELAY).await;
     let topics = retry(|| catalog.topics(Freshness::default())).await.value;
     for topic in topics.topics {

@@ -28,7 +28,7 @@ pub(super) struct Published {
     /// Serialized once for all subscribers.
     pub(super) frame: Frame,
     /// The last entry in the frame: a subscriber that already has it skips the frame. No subscriber skips `None`.
-    pub(super) last_seq: Option<Position>,
+    pub(super) last_position: Option<Position>,
 }
 
 /// The start of a subscriber's stream.
@@ -116,18 +116,18 @@ impl Live {
     }
 
     /// The newest entry that the front-end knows.
-    pub(super) fn newest_seq(&self) -> Position {
+    pub(super) fn newest_position(&self) -> Position {
         let observed = self.observed.get();
         self.head().map_or(observed, |head| head.max(observed))
     }
 
     /// Records the position in a response.
-    pub(super) fn observe_seq(&self, position: Position) {
+    pub(super) fn observe_position(&self, position: Position) {
         self.observed.observe(position);
     }
 
     /// Waits until the feed reaches `position`, and the head at the time of the connection.
-    pub(super) async fn wait_for_seq(&self, position: Position) {
+    pub(super) async fn wait_for_position(&self, position: Position) {
         self.wait_until_applied(position).await;
         let feed_start = self.state().feed_start;
         self.wait_until_applied(feed_start).await;
@@ -271,9 +271,9 @@ impl Live {
         }
     }
 
-    fn publish(&self, frame: Frame, last_seq: Option<Position>) {
+    fn publish(&self, frame: Frame, last_position: Option<Position>) {
         // Fails if there are no subscribers.
-        let _ = self.subscribers.send(Published { frame, last_seq });
+        let _ = self.subscribers.send(Published { frame, last_position });
     }
 }
 

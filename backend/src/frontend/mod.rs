@@ -91,11 +91,11 @@ impl Frontend {
 
     /// The newest ledger entry that the front-end knows.
     pub(crate) fn head(&self) -> Position {
-        self.live.newest_seq()
+        self.live.newest_position()
     }
 
-    fn observe_seq(&self, position: Position) {
-        self.live.observe_seq(position);
+    fn observe_position(&self, position: Position) {
+        self.live.observe_position(position);
     }
 
     /// Changes books. The change is sent once: a client resolves an unknown outcome with the same key.
@@ -111,7 +111,7 @@ impl Frontend {
                 return Err(Problem::new(Code::DeadlineExceeded, detail).with_order(key).into());
             }
         };
-        self.observe_seq(answer.position);
+        self.observe_position(answer.position);
         if let Ok(changed) = &answer.result {
             self.live.wait_briefly(answer.position.at(changed.seq)).await;
         }
@@ -124,7 +124,7 @@ impl HttpService for Frontend {
         ServiceKind::Frontend
     }
 
-    fn newest_seq(&self) -> Option<Position> {
+    fn newest_position(&self) -> Option<Position> {
         Some(self.head()).filter(|head| head.seq > Seq::ZERO)
     }
 

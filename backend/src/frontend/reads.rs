@@ -75,7 +75,7 @@ impl Frontend {
         match request().await {
             Ok(AsOf { value, position }) => {
                 self.metrics.misses.add(1);
-                self.observe_seq(position);
+                self.observe_position(position);
                 Ok(respond(value, position, self.live.cache()).with_seq(Some(position)))
             }
             Err(error) => match self.live.cache().get(key, fresh) {

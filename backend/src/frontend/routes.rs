@@ -144,7 +144,7 @@ async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
     let found = frontend.orders.find_order(order, request.freshness()?).await;
     let AsOf { value, position } = found.map_err(client_problem)?;
-    frontend.observe_seq(position);
+    frontend.observe_position(position);
     let response = match value {
         Some(receipt) => Response::json_bytes(receipt.to_json()),
         None => Response::from(unknown_order(order)),

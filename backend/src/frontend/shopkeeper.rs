@@ -97,6 +97,6 @@ pub(super) async fn list_entries(frontend: Arc<Frontend>, request: Request) -> A
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
     let page = frontend.catalog.ledger(after, limit, request.freshness()?).await;
     let page = page.map_err(client_problem)?;
-    frontend.observe_seq(page.position());
+    frontend.observe_position(page.position());
     Ok(Response::json_bytes(page.to_json()).with_seq(Some(page.position())))
 }

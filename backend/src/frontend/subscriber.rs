@@ -33,7 +33,7 @@ pub(super) async fn subscribe(
     let after_in_history = after.filter(|after| after.epoch == head.epoch);
     let expected = after_in_history.map_or(head, |after| after.max(head));
     // A subscriber that is still ahead after the timeout gets a resync.
-    let _ = tokio::time::timeout(CATCH_UP_TIMEOUT, live.wait_for_seq(expected)).await;
+    let _ = tokio::time::timeout(CATCH_UP_TIMEOUT, live.wait_for_position(expected)).await;
     let Subscription {
         hello,
         live: is_live,
@@ -70,7 +70,8 @@ impl Subscriber {
         loop {
             match self.stream.recv().await {
                 Ok(Published {
-                    last_seq: Some(last), ..
+                    last_position: Some(last),
+                    ..
                 }) if last <= self.position => {}
                 Ok(Published { frame, .. }) => return Some(frame),
                 Err(broadcast::error::RecvError::Lagged(_)) => {

@@ -70,7 +70,7 @@ impl Dispatcher {
             true => response.with_connection_close(),
             false => response,
         };
-        let response = response.finish(&mut head, || self.routes.service.newest_seq());
+        let response = response.finish(&mut head, || self.routes.service.newest_position());
         let (status, duration) = (response.status().as_u16(), started.elapsed());
         metrics.record(status, duration);
         if let Some(log) = log {

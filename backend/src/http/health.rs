@@ -23,7 +23,7 @@ pub(crate) trait HttpService: Send + Sync + 'static {
     fn kind(&self) -> ServiceKind;
 
     /// The newest position that the service knows. It is in every response without a position of its own.
-    fn newest_seq(&self) -> Option<Position>;
+    fn newest_position(&self) -> Option<Position>;
 
     /// What the service knows of its store, without a request to another service.
     fn known_store(&self) -> KnownStore;

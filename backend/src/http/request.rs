@@ -214,14 +214,14 @@ impl Request {
 
     /// `Bookstore-Seq` and `Cache-Control: no-cache`: how fresh the response must be.
     pub(crate) fn freshness(&self) -> Result<Freshness, ApiError> {
-        let min_seq = self.header(&headers::SEQ).map(|seq| parse("Bookstore-Seq", seq));
-        let confirm_head = self.header(&CACHE_CONTROL).is_some_and(|directives| {
+        let min_position = self.header(&headers::SEQ).map(|seq| parse("Bookstore-Seq", seq));
+        let check_head = self.header(&CACHE_CONTROL).is_some_and(|directives| {
             let mut directives = directives.split(',');
             directives.any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
         });
         Ok(Freshness {
-            min_seq: min_seq.transpose()?,
-            confirm_head,
+            min_position: min_position.transpose()?,
+            check_head,
         })
     }
 

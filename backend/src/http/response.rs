@@ -192,7 +192,7 @@ impl Response {
     pub(super) fn finish(
         mut self,
         request: &mut Arc<RequestHead>,
-        newest_seq: impl FnOnce() -> Option<Position>,
+        newest_position: impl FnOnce() -> Option<Position>,
     ) -> WarpResponse {
         // Only a read may be `304` (RFC 9110, 13.1.2).
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
@@ -205,7 +205,7 @@ impl Response {
         let fields = Fields {
             request_id: request.take_request_id(),
             server_timing: self.server_timing.and_then(|(part, took)| headers::timing(part, took)),
-            seq: read_from.or_else(|| newest_seq().filter(|newest| !request.knows_newer(*newest))),
+            seq: read_from.or_else(|| newest_position().filter(|newest| !request.knows_newer(*newest))),
             etag: self.etag,
             media_type: (!matches!(self.body, Body::Empty)).then_some(self.media_type),
             cache_status: self.cache_status,

@@ -12,7 +12,7 @@ use crate::dependencies::Report;
 pub(super) struct LedgerPosition {
     known: Mutex<Known>,
     /// Purchases that were sent again.
-    pub(super) resent: Counter,
+    pub(super) resent_purchases: Counter,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,7 +43,7 @@ impl LedgerPosition {
     }
 
     /// Records the head in an answer that names no store.
-    pub(super) fn observe_seq(&self, head: Option<Position>) {
+    pub(super) fn observe_position(&self, head: Option<Position>) {
         let mut known = self.lock();
         known.head = known.head.max(head.unwrap_or_default());
     }
@@ -68,7 +68,7 @@ mod tests {
     fn the_head_only_grows_until_the_store_or_its_history_is_another_one() {
         let ledger = LedgerPosition::default();
         let position = |text: &str| text.parse::<Position>().unwrap();
-        ledger.observe_seq(Some(position("3")));
+        ledger.observe_position(Some(position("3")));
         assert_eq!((ledger.store(), ledger.head()), (None, position("3")));
         let (first, second) = (StoreId::generate(), StoreId::generate());
         for (store, head, expected) in [(first, "9", "9"), (first, "7", "9"), (second, "2", "2")] {
@@ -77,10 +77,10 @@ mod tests {
         }
         // Some answers name the history alone.
         for (head, expected) in [("4", "4"), ("3.1", "3.1"), ("5", "3.1")] {
-            ledger.observe_seq(Some(position(head)));
+            ledger.observe_position(Some(position(head)));
             assert_eq!((ledger.store(), ledger.head()), (Some(second), position(expected)));
         }
-        ledger.observe_seq(None);
+        ledger.observe_position(None);
         assert_eq!(ledger.head(), position("3.1"));
     }
 }

@@ -16,7 +16,7 @@ impl OrderService {
     pub(super) async fn find(&self, order: OrderId, fresh: Freshness) -> Result<AsOf<Option<Receipt>>, Problem> {
         let found = self.catalog.find_order(order, fresh).await;
         let AsOf { value, position } = found.map_err(client_problem)?;
-        self.position.observe_seq(Some(position));
+        self.position.observe_position(Some(position));
         let value = Receipt::from_entries(&value);
         Ok(AsOf { value, position })
     }
@@ -31,7 +31,7 @@ impl OrderService {
                 .ledger(after, limits::LEDGER_PAGE_MAX, Freshness::default())
                 .await;
             let page = page.map_err(client_problem)?;
-            self.position.observe_seq(Some(page.position()));
+            self.position.observe_position(Some(page.position()));
             for group in groups(&page.entries) {
                 if orders.len() == limit {
                     break;

@@ -52,14 +52,14 @@ impl HttpService for OrderService {
         ServiceKind::Order
     }
 
-    fn newest_seq(&self) -> Option<Position> {
+    fn newest_position(&self) -> Option<Position> {
         Some(self.head()).filter(|head| head.seq > Seq::ZERO)
     }
 
     fn known_store(&self) -> KnownStore {
         KnownStore {
             id: self.position.store(),
-            head: self.newest_seq(),
+            head: self.newest_position(),
             health: None,
         }
     }
@@ -69,10 +69,10 @@ impl HttpService for OrderService {
             "bookstore_ledger_head",
             "The newest ledger entry that the service knows",
         )
-        .value_if(self.newest_seq().map(|head| head.seq));
+        .value_if(self.newest_position().map(|head| head.seq));
         let help = "Purchases that were sent to the catalog again because an answer was lost";
         out.counter("bookstore_sales_resent_total", help)
-            .value(self.position.resent.get());
+            .value(self.position.resent_purchases.get());
         let batches = self.catalog.batches();
         out.batches(Vec::from_iter(batches.map(|(metrics, depth)| ("sales", metrics, depth))).as_slice());
         self.dependencies.write_metrics(out);

@@ -74,7 +74,7 @@ where
                 if let Err(error) = lost {
                     tracing::debug!(%error, "a batch of sales is sent again");
                 }
-                position.resent.add(open.len() as u64);
+                position.resent_purchases.add(open.len() as u64);
                 for (_, sale) in &mut open {
                     sale.resent = true;
                 }

@@ -41,7 +41,7 @@ impl Shop {
         let store = store::Url::Csv(folder.path().join("store"));
         let token = AdminToken::new("a token of the shopkeeper");
         let settings = AllInOneSettings::on_free_ports(store, token, Duration::ZERO);
-        let (token, service) = (&settings.catalog.token, &settings.callers.token);
+        let (token, service) = (&settings.catalog.admin_token, &settings.callers.service_token);
         let shared = Shared::read(Some(token), service, &settings.server, ConnectionThreads::current()).unwrap();
         let args = CatalogArgs {
             catalog: settings.catalog,

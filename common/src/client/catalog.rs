@@ -14,9 +14,9 @@ use crate::{Deadline, Entry, IfMatch, IfNoneMatch, InlineVec, ItemNumber, OrderI
 /// The shortest timeout of a change.
 const UPDATE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
-/// A client of a service, which runs in this process or behind HTTP, there as one copy or several.
+/// A client of a service, which runs in this process or behind HTTP, there as one instance or several.
 pub trait ServiceClient: Debug + Send + Sync {
-    /// Probes all copies at the same time.
+    /// Probes all instances at the same time.
     fn probe(&self) -> BoxFuture<'_, Vec<Probe>>;
 
     /// The metrics of the batches of purchases, and the number of queued purchases; `None` if purchases are sent one by one.
@@ -99,16 +99,16 @@ pub struct AsOf<T> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freshness {
     /// The response reflects this entry.
-    pub min_seq: Option<Position>,
+    pub min_position: Option<Position>,
     /// The response is not older than the request: the catalog first confirms its head with the store.
-    pub confirm_head: bool,
+    pub check_head: bool,
 }
 
 impl From<Position> for Freshness {
-    fn from(min_seq: Position) -> Self {
+    fn from(min_position: Position) -> Self {
         Self {
-            min_seq: Some(min_seq),
-            confirm_head: false,
+            min_position: Some(min_position),
+            check_head: false,
         }
     }
 }

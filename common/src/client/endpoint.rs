@@ -1,4 +1,4 @@
-//! The endpoint of a service: its copies, and the selection of the copy that a request is sent to.
+//! The endpoint of a service: its instances, and the selection of the instance that a request is sent to.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use super::url::{parse_service_urls, parse_shop_urls};
 use super::{Freshness, HttpClient, Request, Response};
 use crate::{Code, Incident};
 
-/// The endpoint of a service with one copy or several. A request goes to the copy that responded last; if that is
+/// The endpoint of a service with one instance or several. A request goes to the instance that responded last; if that is
 /// unavailable, to the next one.
 #[derive(Debug, Clone)]
 pub struct ServiceEndpoint {
@@ -24,7 +24,7 @@ pub struct ServiceEndpoint {
     caller: Caller,
     /// A separate connection that replaces the pool of `http`.
     connection: Option<Arc<Connection>>,
-    /// The log of each copy's failures; empty if the caller is not a service.
+    /// The log of each instance's failures; empty if the caller is not a service.
     incidents: Arc<[Incident]>,
     /// The permits of requests in flight, which limit the descriptors in use.
     calls: Arc<Semaphore>,
@@ -96,7 +96,7 @@ impl ServiceEndpoint {
     }
 
     /// A clone of this endpoint with a separate connection, which carries one request at a time at a lower cost than the pool.
-    /// Has no effect if the service has several copies.
+    /// Has no effect if the service has several instances.
     #[must_use]
     pub(super) fn with_own_connection(&self) -> Self {
         let connection = match &*self.urls {
@@ -109,12 +109,12 @@ impl ServiceEndpoint {
         }
     }
 
-    /// The base URL of the preferred copy.
+    /// The base URL of the preferred instance.
     pub fn url(&self) -> &str {
         self.base(self.preferred.load(Ordering::Relaxed))
     }
 
-    /// The base URLs of all copies, in the order of the list.
+    /// The base URLs of all instances, in the order of the list.
     pub(super) fn urls(&self) -> &[String] {
         &self.urls
     }
@@ -128,7 +128,7 @@ impl ServiceEndpoint {
         self.send_idempotent(&request).await
     }
 
-    /// Sends an idempotent request: to the next copy if one is unreachable, not ready or loses the response.
+    /// Sends an idempotent request: to the next instance if one is unreachable, not ready or loses the response.
     ///
     /// # Errors
     /// The error of the last attempt.
@@ -136,7 +136,7 @@ impl ServiceEndpoint {
         self.send(request, |_| true).await
     }
 
-    /// Sends a request that must be applied at most once: to the next copy only if this one certainly did not apply it.
+    /// Sends a request that must be applied at most once: to the next instance only if this one certainly did not apply it.
     ///
     /// # Errors
     /// The error of the last attempt.
@@ -146,12 +146,12 @@ impl ServiceEndpoint {
 
     async fn send(&self, request: &Request, may_send_again: fn(&Error) -> bool) -> Result<Response, Error> {
         let mut result = Err(Error::unreachable("", "no address"));
-        for copy in self.copies() {
+        for instance in self.instances() {
             // Boxed, because a call's future is large and every caller's future contains it.
-            result = Box::pin(self.send_to(copy, request)).await;
+            result = Box::pin(self.send_to(instance, request)).await;
             let try_next = match &result {
                 Ok(response) => {
-                    self.preferred.store(copy, Ordering::Relaxed);
+                    self.preferred.store(instance, Ordering::Relaxed);
                     response.status == Code::Unavailable.status()
                 }
                 Err(error) => may_send_again(error),
@@ -163,14 +163,14 @@ impl ServiceEndpoint {
         result
     }
 
-    async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
-        let url = format!("{}{}", self.base(copy), request.path());
+    async fn send_to(&self, instance: usize, request: &Request) -> Result<Response, Error> {
+        let url = format!("{}{}", self.base(instance), request.path());
         let result = match &self.connection {
             Some(connection) => connection.send(&url, request).await,
             None => self.call(&url, request).await,
         };
         self.log_failure(
-            copy,
+            instance,
             result
                 .as_ref()
                 .map_or_else(|error| Some(error.clone()), Response::failure),
@@ -194,30 +194,30 @@ impl ServiceEndpoint {
         Response::receive(url, response.into()).await
     }
 
-    /// Logs the failure of a copy, or its recovery.
-    pub(super) fn log_failure(&self, copy: usize, failure: Option<Error>) {
-        match (self.incidents.get(copy), failure) {
+    /// Logs the failure of an instance, or its recovery.
+    pub(super) fn log_failure(&self, instance: usize, failure: Option<Error>) {
+        match (self.incidents.get(instance), failure) {
             (Some(incident), Some(error)) => incident.failed(error),
             (Some(incident), None) => incident.recovered(),
             (None, _) => {}
         }
     }
 
-    /// Opens a stream at the first copy that responds with success. The time limit does not apply to the stream itself.
+    /// Opens a stream at the first instance that responds with success. The time limit does not apply to the stream itself.
     pub(super) async fn open_stream(&self, request: &Request) -> Result<reqwest::Response, Error> {
         let mut error = Error::unreachable("", "no address");
-        for copy in self.copies() {
-            let url = format!("{}{}", self.base(copy), request.path());
+        for instance in self.instances() {
+            let url = format!("{}{}", self.base(instance), request.path());
             let opening =
                 tokio::time::timeout(request.time_limit(), Box::pin(self.open_stream_at(&url, request))).await;
             match opening.unwrap_or_else(|_| Err(Error::lost(&url, "no answer in time"))) {
                 Ok(response) => {
-                    self.preferred.store(copy, Ordering::Relaxed);
-                    self.log_failure(copy, None);
+                    self.preferred.store(instance, Ordering::Relaxed);
+                    self.log_failure(instance, None);
                     return Ok(response);
                 }
                 Err(failed) => {
-                    self.log_failure(copy, Some(failed.clone()));
+                    self.log_failure(instance, Some(failed.clone()));
                     error = failed;
                 }
             }
@@ -255,13 +255,13 @@ impl ServiceEndpoint {
         })
     }
 
-    /// The copies, the preferred one first.
-    fn copies(&self) -> impl Iterator<Item = usize> + use<> {
+    /// The instances, the preferred one first.
+    fn instances(&self) -> impl Iterator<Item = usize> + use<> {
         let (first, count) = (self.preferred.load(Ordering::Relaxed), self.urls.len());
         (0..count).map(move |step| (first + step) % count)
     }
 
-    fn base(&self, copy: usize) -> &str {
-        self.urls.get(copy).map_or("", String::as_str)
+    fn base(&self, instance: usize) -> &str {
+        self.urls.get(instance).map_or("", String::as_str)
     }
 }

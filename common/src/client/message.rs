@@ -60,8 +60,8 @@ impl Request {
     }
 
     pub(super) fn freshness(self, fresh: Freshness) -> Self {
-        self.header_if(headers::SEQ, fresh.min_seq)
-            .header_if("cache-control", fresh.confirm_head.then_some("no-cache"))
+        self.header_if(headers::SEQ, fresh.min_position)
+            .header_if("cache-control", fresh.check_head.then_some("no-cache"))
     }
 
     pub(super) fn bearer(self, token: Option<&str>) -> Self {

@@ -1,4 +1,4 @@
-//! Probes of a service's copies.
+//! Probes of a service's instances.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use super::{Error, Request, ServiceEndpoint};
 use crate::wire::Liveness;
 use crate::{Timestamp, limits};
 
-/// A probe of one copy of a service with `GET /livez`.
+/// A probe of one instance of a service with `GET /livez`.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// The copy's base URL.
+    /// The instance's base URL.
     pub url: String,
-    /// Whether the copy runs in the same process, which logs its failures already.
+    /// Whether the instance runs in the same process, which logs its failures already.
     pub is_local: bool,
     /// Time of the request, by this machine's clock.
     pub sent_at: Timestamp,
@@ -24,13 +24,13 @@ pub struct Probe {
 }
 
 impl ServiceEndpoint {
-    /// Probes all copies at the same time; the probes are in the order of the list.
+    /// Probes all instances at the same time; the probes are in the order of the list.
     pub async fn probe(&self) -> Vec<Probe> {
-        join_all((0..self.urls().len()).map(|copy| self.probe_copy(copy))).await
+        join_all((0..self.urls().len()).map(|instance| self.probe_instance(instance))).await
     }
 
-    async fn probe_copy(&self, copy: usize) -> Probe {
-        let url = self.urls().get(copy).cloned().unwrap_or_default();
+    async fn probe_instance(&self, instance: usize) -> Probe {
+        let url = self.urls().get(instance).cloned().unwrap_or_default();
         let livez = format!("{url}/livez");
         let (sent_at, started) = (Timestamp::now(), Instant::now());
         let answer = self
@@ -38,7 +38,7 @@ impl ServiceEndpoint {
             .await;
         let round_trip = started.elapsed();
         let answer: Result<Liveness, Error> = answer.and_then(|response| response.parse());
-        self.log_failure(copy, answer.as_ref().err().cloned());
+        self.log_failure(instance, answer.as_ref().err().cloned());
         Probe {
             url,
             is_local: false,

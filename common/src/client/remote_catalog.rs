@@ -20,7 +20,7 @@ use crate::wire::{
 };
 use crate::{Code, Deadline, Entry, Incident, InlineVec, ItemNumber, OrderId, Position, Seq, headers, limits};
 
-/// The HTTP client of a catalog with one copy or several. Sends sales in batches.
+/// The HTTP client of a catalog with one instance or several. Sends sales in batches.
 #[derive(Clone)]
 pub struct RemoteCatalog {
     endpoint: ServiceEndpoint,

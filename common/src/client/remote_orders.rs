@@ -29,7 +29,7 @@ const ANSWER_MARGIN: Duration = Duration::from_millis(250);
 /// An order, and the context of its request.
 type OrderCall = (Order, RequestContext);
 
-/// The HTTP client of an order service with one copy or several. Sends orders in batches: while one is in flight, the next
+/// The HTTP client of an order service with one instance or several. Sends orders in batches: while one is in flight, the next
 /// one fills.
 #[derive(Debug, Clone)]
 pub struct RemoteOrders {

@@ -25,7 +25,7 @@ pub struct ShopClient {
     location: Arc<RwLock<Location>>,
     /// A separate connection; `None` for a session that uses the pool.
     own: Option<Arc<Mutex<OwnConnection>>>,
-    last_seq: Arc<LatestPosition>,
+    last_position: Arc<LatestPosition>,
     /// Whether the session never sends the location's token.
     is_customer: bool,
 }
@@ -66,7 +66,7 @@ impl ShopClient {
         Self {
             location: Arc::new(RwLock::new(Location::new(endpoint, token))),
             own: None,
-            last_seq: Arc::default(),
+            last_position: Arc::default(),
             is_customer: false,
         }
     }
@@ -118,24 +118,24 @@ impl ShopClient {
         Self {
             location: Arc::clone(&self.location),
             own: Some(Arc::new(Mutex::new(own))),
-            last_seq: Arc::default(),
+            last_position: Arc::default(),
             is_customer: self.is_customer,
         }
     }
 
     /// The highest received position, of the latest history.
-    pub fn last_seq(&self) -> Position {
-        self.last_seq.get()
+    pub fn last_position(&self) -> Position {
+        self.last_position.get()
     }
 
     /// Records a position received elsewhere, for example on the event stream.
-    pub fn observe_seq(&self, position: Position) {
-        self.last_seq.observe(position);
+    pub fn observe_position(&self, position: Position) {
+        self.last_position.observe(position);
     }
 
     /// Replaces the highest position, for another store at the same endpoint.
-    pub fn reset_last_seq(&self, position: Position) {
-        self.last_seq.reset(position);
+    pub fn reset_last_position(&self, position: Position) {
+        self.last_position.reset(position);
     }
 
     /// `GET /topics`.
@@ -177,7 +177,7 @@ impl ShopClient {
     }
 
     /// `PUT /stock/{item}`, for the shopkeeper; see [`change_book`](Self::change_book).
-    pub async fn restock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result {
+    pub async fn change_stock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result {
         self.change_book(item, &BookAction::Stock(change), key).await
     }
 
@@ -255,9 +255,12 @@ impl ShopClient {
     }
 
     async fn get(&self, path: impl Into<String>) -> Result {
-        let (last_seq, Location { endpoint, token }) = (self.last_seq(), self.location());
+        let (last_position, Location { endpoint, token }) = (self.last_position(), self.location());
         let request = Request::get(path)
-            .header_if(headers::SEQ, (last_seq > Position::default()).then_some(last_seq))
+            .header_if(
+                headers::SEQ,
+                (last_position > Position::default()).then_some(last_position),
+            )
             .bearer(token.as_deref());
         self.observe(endpoint.send_idempotent(&request).await)
     }
@@ -265,7 +268,7 @@ impl ShopClient {
     fn observe(&self, response: Result) -> Result {
         response.inspect(|response| {
             if let Some(seq) = response.seq {
-                self.observe_seq(seq);
+                self.observe_position(seq);
             }
         })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reqwest::Url;
 
-/// Parses the base URLs of a shop's copies, which may have a path, but no user information.
+/// Parses the base URLs of a shop's instances, which may have a path, but no user information.
 pub(super) fn parse_shop_urls(list: &str) -> Result<Arc<[String]>, String> {
     let urls = list.split(',').map(|text| {
         let (url, base) = parse_url(text.trim())?;
@@ -16,7 +16,7 @@ pub(super) fn parse_shop_urls(list: &str) -> Result<Arc<[String]>, String> {
     urls.collect()
 }
 
-/// Parses the base URLs of a service's copies, which have no path; drops user information.
+/// Parses the base URLs of a service's instances, which have no path; drops user information.
 pub(super) fn parse_service_urls(list: &str) -> Result<Arc<[String]>, String> {
     let urls = list.split(',').map(|text| {
         let (url, base) = parse_url(text.trim())?;

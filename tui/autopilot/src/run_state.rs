@@ -10,7 +10,7 @@ use common::wire::Receipt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::audit::{ChangeOutcome, Findings, History, OrderKey, RunId, StockObservation, Watermark};
+use super::audit::{ChangeHistory, ChangeOutcome, Findings, OrderKey, RunId, StockObservation, Watermark};
 use super::outcome::{Outcome, is_refused_for_one_line};
 use super::plan::Operation;
 use super::report::Report;
@@ -52,7 +52,7 @@ pub(super) struct RunState {
     /// The prefix of this run's order ids.
     pub(super) run_id: RunId,
     pub(super) watermark: Watermark,
-    history: Mutex<History>,
+    history: Mutex<ChangeHistory>,
     /// The start of the run, from which times in the history count.
     clock: Instant,
     stats: Mutex<RunStats>,
@@ -112,7 +112,7 @@ impl RunState {
             end: OnceLock::new(),
             run_id: RunId::draw(),
             watermark: Watermark::new(SHOPPERS_MAX),
-            history: Mutex::new(History::new(tempfile::tempfile())),
+            history: Mutex::new(ChangeHistory::new(tempfile::tempfile())),
             clock: Instant::now(),
             stats: Mutex::default(),
             phase: watch::Sender::new(Progress::Starting),
@@ -124,7 +124,7 @@ impl RunState {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn history(&self) -> MutexGuard<'_, History> {
+    pub(super) fn history(&self) -> MutexGuard<'_, ChangeHistory> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -146,7 +146,7 @@ impl RunState {
     pub(super) fn begin_change(&self, key: OrderKey) -> u64 {
         // Without the shopkeeper's token the ledger cannot be read, so no check would use the history.
         if self.shop.is_shopkeeper() {
-            self.watermark.begin(key.shopper, self.shop.last_seq().seq);
+            self.watermark.begin(key.shopper, self.shop.last_position().seq);
             self.history().sent(key);
         }
         self.now_us()

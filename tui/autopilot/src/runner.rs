@@ -30,7 +30,7 @@ pub(super) async fn run(shared: &Arc<RunState>) -> Result<Report, Error> {
     if sample.books.is_empty() {
         return Err(Error::NoBooks);
     }
-    shared.shop.observe_seq(sample.head);
+    shared.shop.observe_position(sample.head);
     let plans = Arc::new(Plans::new(&shared.settings, Arc::clone(&sample)));
     if let Some(path) = shared.settings.plan.clone() {
         let (shoppers, plans) = (shared.settings.shoppers, Arc::clone(&plans));

@@ -41,7 +41,7 @@ async fn restock(shared: &RunState, key: OrderKey, item: ItemNumber, copies: u32
     let order = shared.run_id.order(key);
     let change = StockChange::By(i64::from(copies));
     let deadline = Deadline::after(limits::DEADLINE_DEFAULT);
-    let resolution = send_until_decided(deadline, || shared.shop.restock(item, change, order)).await;
+    let resolution = send_until_decided(deadline, || shared.shop.change_stock(item, change, order)).await;
     let unknown = ChangeOutcome::Unknown(OrderLines::one(item, Quantity::ONE));
     let outcome = match resolution {
         Resolution::Decided(answer) => match answer.parse::<Book>() {

@@ -105,7 +105,7 @@ struct Shopper<'a> {
 impl<'a> Shopper<'a> {
     fn new(shared: &'a RunState, number: u32) -> Self {
         let shop = shared.shop.new_session();
-        shop.observe_seq(shared.shop.last_seq());
+        shop.observe_position(shared.shop.last_position());
         Self {
             shop,
             number,
@@ -233,14 +233,14 @@ impl<'a> Shopper<'a> {
     }
 
     async fn search(&mut self, topic: &str) -> (Outcome, Option<Error>) {
-        let seen = self.shop.last_seq();
+        let seen = self.shop.last_position();
         let answer = self.shop.search_topic(topic, None, PAGE_BOOKS_DEFAULT).await;
         let found = parse::<StockObservations>(&answer).map(|page| page.books);
         self.observe(seen, answer, found)
     }
 
     async fn lookup(&mut self, item: ItemNumber) -> (Outcome, Option<Error>) {
-        let seen = self.shop.last_seq();
+        let seen = self.shop.last_position();
         let answer = self.shop.lookup(item).await;
         let found = parse::<StockObservation>(&answer).map(|book| vec![book]);
         self.observe(seen, answer, found)
@@ -253,7 +253,7 @@ impl<'a> Shopper<'a> {
         answer: Result<Response, Error>,
         found: Result<Vec<StockObservation>, Error>,
     ) -> (Outcome, Option<Error>) {
-        self.shared.shop.observe_seq(self.shop.last_seq());
+        self.shared.shop.observe_position(self.shop.last_position());
         match found {
             Ok(books) => {
                 self.shared.observe(&books);

@@ -10,7 +10,7 @@ impl Command {
     pub(crate) fn disabled_reason(self, app: &App) -> Option<String> {
         let run = app.autopilot.status;
         let [shop, orders] = [Screen::Shop, Screen::Orders];
-        let only_shop = || {
+        let only_shop_or_orders = || {
             let names = || {
                 format!(
                     "only in {} and {}",
@@ -20,7 +20,7 @@ impl Command {
             };
             (app.screen != shop).then(names)
         };
-        let only_the_shop = || (app.screen != shop).then(|| format!("only in {}", app.screen_and_key(shop)));
+        let only_shop = || (app.screen != shop).then(|| format!("only in {}", app.screen_and_key(shop)));
         let no_book = || app.visible_book().is_none().then(|| "choose a book first".to_owned());
         let none_left = || {
             let book = app.visible_book()?;
@@ -38,25 +38,22 @@ impl Command {
             Self::Find | Self::Sort | Self::Reverse if app.screen == Screen::Orders => {
                 app.orders.list.is_empty().then(|| "there are no orders".to_owned())
             }
-            Self::Find => only_shop(),
-            Self::Sort | Self::Reverse => {
-                only_shop().or_else(|| app.shop.rows.is_empty().then(|| "there is nothing to sort".to_owned()))
-            }
+            Self::Find => only_shop_or_orders(),
+            Self::Sort | Self::Reverse => only_shop_or_orders()
+                .or_else(|| app.shop.rows.is_empty().then(|| "there is nothing to sort".to_owned())),
             Self::Buy if app.screen == Screen::Orders => {
                 app.repeat_disabled_reason().or_else(|| app.buying_disabled_reason())
             }
-            Self::Buy => only_shop()
+            Self::Buy => only_shop_or_orders()
                 .or_else(no_book)
                 .or_else(|| app.buying_disabled_reason())
                 .or_else(none_left),
-            Self::Add => only_the_shop()
+            Self::Add => only_shop()
                 .or_else(no_book)
                 .or_else(|| app.basket_disabled_reason())
                 .or_else(none_left),
-            Self::Change => only_the_shop()
-                .or_else(|| app.changing_disabled_reason())
-                .or_else(no_book),
-            Self::AddBook => only_the_shop().or_else(|| app.changing_disabled_reason()),
+            Self::Change => only_shop().or_else(|| app.changing_disabled_reason()).or_else(no_book),
+            Self::AddBook => only_shop().or_else(|| app.changing_disabled_reason()),
             Self::Copy => app.copy_text().is_none().then(|| "there is nothing to copy".to_owned()),
             Self::Reconnect if app.connection.store_closed.is_some() => Some("the shop's store is closed".to_owned()),
             Self::Reconnect => app.connection.is_live().then(|| "it is connected".to_owned()),

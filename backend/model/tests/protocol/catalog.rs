@@ -47,7 +47,7 @@ impl Shop {
         let Catalog { seen, work } = state.catalogs[catalog].clone();
         let mut work = work?;
         let (mut entries, answers) = self.decide(state, seen, &work.jobs, work.decided_at);
-        let compared = self.keeps(Rule::CompareHead) && (self.keeps(Rule::ConfirmHead) || !entries.is_empty());
+        let compared = self.keeps(Rule::CompareHead) && (self.keeps(Rule::CheckHead) || !entries.is_empty());
         if compared && Seq(seen.0 + work.appended as u64) != state.ledger.head() {
             work.decided_at = state.tick;
             work.conflicted = true;

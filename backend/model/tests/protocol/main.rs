@@ -197,7 +197,7 @@ fn without_an_id_a_resent_restock_is_done_twice() {
 #[test]
 fn without_a_confirmed_head_a_catalog_refuses_despite_the_restock_of_the_other() {
     let bounds = small(0, vec![buy("A", false, 1), restock(1)]);
-    fails_without(Rule::ConfirmHead, property::REFUSED_RIGHTLY, bounds);
+    fails_without(Rule::CheckHead, property::REFUSED_RIGHTLY, bounds);
 }
 
 #[test]

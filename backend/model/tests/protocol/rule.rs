@@ -17,7 +17,7 @@ pub(crate) enum Rule {
     /// The shopkeeper's change has an id, which a resent copy keeps.
     NameRestocks,
     /// A batch without entries confirms the head too.
-    ConfirmHead,
+    CheckHead,
     /// A batch is appended only at the head on which it was decided.
     CompareHead,
     /// The lines of an order are appended together.

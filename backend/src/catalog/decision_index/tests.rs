@@ -67,7 +67,7 @@ fn an_order_is_found_evicted_and_read_whole() {
     }
     assert_eq!(index.lookup(id(7)), Lookup::Found(orders[3].clone().into()));
     assert_eq!(index.entries_after(Seq(6), 1), Some(orders[3].clone()));
-    assert_eq!(index.take_filter_snapshots()[0].last, Seq(4));
+    assert_eq!(index.take_unsaved_filters()[0].last, Seq(4));
 }
 
 #[test]
@@ -93,33 +93,33 @@ fn an_old_order_is_always_found_and_a_new_one_is_seldom_a_false_positive() {
 }
 
 #[test]
-fn a_snapshot_replaces_its_block() {
+fn a_saved_filter_replaces_its_block() {
     let mut index = DecisionIndex::default();
     let known = BLOCK + ENTRIES_MAX as u64 + 10;
     (1..BLOCK + ENTRIES_MAX as u64).for_each(|seq| index.push(entry(seq)));
     assert_eq!(
-        index.take_filter_snapshots(),
+        index.take_unsaved_filters(),
         [],
-        "a block whose last entry is in memory has a snapshot"
+        "a block whose last entry is in memory has a saved filter"
     );
     (BLOCK + ENTRIES_MAX as u64..=known).for_each(|seq| index.push(entry(seq)));
-    let snapshots = index.take_filter_snapshots();
-    assert_eq!((snapshots.len(), index.take_filter_snapshots().len()), (1, 0));
+    let filters = index.take_unsaved_filters();
+    assert_eq!((filters.len(), index.take_unsaved_filters().len()), (1, 0));
 
     let mut restored = DecisionIndex::default();
-    let old = |snapshot, range| Some(OldEntries { snapshot, range });
+    let old = |filter, range| Some(OldEntries { filter, range });
     assert_eq!(restored.next_old_entries(Seq(ENTRIES_MAX as u64)), None);
     assert_eq!(
         restored.next_old_entries(Seq(BLOCK + ENTRIES_MAX as u64 - 1)),
         old(None, Seq(1)..=Seq(BLOCK - 1))
     );
-    let block = Seq(1)..=snapshots[0].last;
+    let block = Seq(1)..=filters[0].last;
     assert_eq!(
         restored.next_old_entries(Seq(known)),
-        old(Some(snapshots[0].name.clone()), block.clone())
+        old(Some(filters[0].name.clone()), block.clone())
     );
-    assert!(!restored.restore_filter(block.clone(), b"no snapshot"));
-    assert!(restored.restore_filter(block, &snapshots[0].content));
+    assert!(!restored.restore_filter(block.clone(), b"no filter"));
+    assert!(restored.restore_filter(block, &filters[0].content));
     let rest = Seq(BLOCK + 1)..=Seq(BLOCK + 10);
     assert_eq!(restored.next_old_entries(Seq(known)), old(None, rest.clone()));
     let orders = restored.begin_block(rest).unwrap();
@@ -132,5 +132,5 @@ fn a_snapshot_replaces_its_block() {
     for seq in [1, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 10, BLOCK + 11, known, known + 1] {
         assert_eq!(restored.lookup(id(seq)), index.lookup(id(seq)), "{seq}");
     }
-    assert_eq!(restored.take_filter_snapshots(), []);
+    assert_eq!(restored.take_unsaved_filters(), []);
 }

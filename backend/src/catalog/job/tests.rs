@@ -213,14 +213,14 @@ fn a_rejected_job_gets_the_error_and_a_confirmed_head_an_answer() {
     let (selling, mut sold) = sell(vec![sale(1, 1)]);
     let (changing, mut changed) = change_stock(update(1));
     let (reply, mut confirmed) = Reply::new();
-    for job in [selling, changing, Job::ConfirmHead(reply)] {
+    for job in [selling, changing, Job::CheckHead(reply)] {
         job.reject(Error::Full);
     }
     assert!(matches!(sold.try_recv().unwrap(), Err(Error::Full)));
     assert!(matches!(changed.try_recv().unwrap(), Err(Error::Full)));
     assert!(matches!(confirmed.try_recv().unwrap(), Err(Error::Full)));
     let (reply, mut confirmed) = Reply::new();
-    run(&mut catalog(), true, vec![Job::ConfirmHead(reply)]);
+    run(&mut catalog(), true, vec![Job::CheckHead(reply)]);
     assert!(confirmed.try_recv().unwrap().is_ok());
 }
 
@@ -263,7 +263,7 @@ fn a_job_has_the_trace_of_its_request_and_the_latest_deadline_of_its_orders() {
     let deadlines = [3, u64::MAX].map(|millis| Some(Deadline::from_millis(millis)));
     assert_eq!([selling.deadline(), changing.deadline()], deadlines);
     let (reply, _confirmed) = Reply::new();
-    assert_eq!(Job::ConfirmHead(reply).deadline(), None);
+    assert_eq!(Job::CheckHead(reply).deadline(), None);
 }
 
 #[test]
@@ -272,6 +272,6 @@ fn a_job_adds_its_lines_to_a_batch() {
     assert_eq!(change_stock(update(5)).0.lines(), 1);
     // A job without lines counts 1, so that the queue is bounded; `Close` counts 0.
     assert_eq!(sell(Vec::new()).0.lines(), 1);
-    assert_eq!(Job::ConfirmHead(Reply::new().0).lines(), 1);
+    assert_eq!(Job::CheckHead(Reply::new().0).lines(), 1);
     assert_eq!(Job::Close(oneshot::channel().0).lines(), 0);
 }

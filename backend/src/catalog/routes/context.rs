@@ -26,7 +26,7 @@ impl HttpService for CatalogService {
         ServiceKind::Catalog
     }
 
-    fn newest_seq(&self) -> Option<Position> {
+    fn newest_position(&self) -> Option<Position> {
         self.head()
     }
 
@@ -46,8 +46,8 @@ impl HttpService for CatalogService {
         let check = async {
             // The store may have failed since the last append.
             let confirm = Freshness {
-                min_seq: None,
-                confirm_head: true,
+                min_position: None,
+                check_head: true,
             };
             let confirmed = tokio::time::timeout(limits::PROBE_TIMEOUT, self.ensure_fresh(confirm)).await;
             let why = match (self.store_problem(), confirmed) {

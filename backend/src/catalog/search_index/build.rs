@@ -9,7 +9,7 @@ use ahash::RandomState;
 use common::ItemNumber;
 use common::text::{fold, for_each_index_word};
 
-use super::blocks::Blocks;
+use super::chunks::Chunks;
 use super::postings::Postings;
 use super::word_search::{Field, Word};
 use super::{BookMeta, IndexedBook, SearchIndex, Topic};
@@ -42,7 +42,7 @@ impl SearchIndex {
         }
     }
 
-    fn index_topics(&self) -> Blocks<Topic> {
+    fn index_topics(&self) -> Chunks<Topic> {
         let mut lists = Lists::default();
         let mut by_spelling = HashMap::<&str, usize, RandomState>::default();
         for (_, book) in self.iter() {
@@ -66,7 +66,7 @@ impl SearchIndex {
         topics.into_iter().collect()
     }
 
-    fn index_words(&self) -> Blocks<Word> {
+    fn index_words(&self) -> Chunks<Word> {
         // The titles take as long as the other fields together.
         let lists = thread::scope(|scope| {
             let lists = Field::ALL.map(|field| (field, scope.spawn(move || self.words_in(field))));

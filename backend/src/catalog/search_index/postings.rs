@@ -4,13 +4,13 @@ use std::slice;
 
 use common::ItemNumber;
 
-use super::blocks::Blocks;
+use super::chunks::Chunks;
 
 /// At least one item number, in order. Most words have one.
 #[derive(Debug, Clone)]
 pub(super) enum Postings {
     One(ItemNumber),
-    Many(Blocks<ItemNumber>),
+    Many(Chunks<ItemNumber>),
 }
 
 impl Postings {

@@ -128,7 +128,7 @@ impl CatalogService {
         if !found.value.is_empty() {
             return Ok(found);
         }
-        self.call(Job::ConfirmHead).await?;
+        self.call(Job::CheckHead).await?;
         self.lookup_order(order).await
     }
 

@@ -70,7 +70,7 @@ impl Source {
 
     /// Reads the shop at this position or a later one, if its store has it.
     pub(super) fn observe(&self, position: Position) {
-        self.shop.observe_seq(position);
+        self.shop.observe_position(position);
     }
 
     /// Reads which store and history the shop has.

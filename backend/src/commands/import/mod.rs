@@ -1,6 +1,6 @@
 //! `bookstored import`: imports a catalog file into a store, completely or not at all, or into a running shop in batches.
 
-mod running_shop;
+mod shop_target;
 mod summary;
 
 use std::fmt;
@@ -13,7 +13,7 @@ use clap::Args;
 use clap::error::ErrorKind;
 use common::{Epoch, Seq, Stock, StoreId, Timestamp};
 
-use self::running_shop::RunningShop;
+use self::shop_target::ShopTarget;
 use self::summary::Summary;
 use super::output::{print, tell};
 use super::progress::Progress;
@@ -37,7 +37,7 @@ pub struct Import {
     #[arg(long, env = "BOOKSTORE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
     #[command(flatten)]
-    token: AdminToken,
+    admin_token: AdminToken,
     /// Leave the stocks as they are; a new book has none
     #[arg(long)]
     keep_stock: bool,
@@ -65,7 +65,7 @@ pub struct Import {
 enum Target {
     /// `None` if there is no store and the command must not create one.
     Store(store::Url, Option<Box<dyn Store>>),
-    Shop(RunningShop),
+    Shop(ShopTarget),
 }
 
 impl Import {
@@ -73,7 +73,7 @@ impl Import {
         let rows_of_file = || self.file.as_deref().map(|path| self.read(path)).transpose();
         let (target, before, rows, is_edit) = match &self.url {
             Some(url) => {
-                let shop = RunningShop::new(url, self.ca.as_deref(), &self.token)?;
+                let shop = ShopTarget::new(url, self.ca.as_deref(), &self.admin_token)?;
                 let rows = rows_of_file()?;
                 let before = shop.load()?;
                 (Target::Shop(shop), before, rows, false)

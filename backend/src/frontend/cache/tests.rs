@@ -30,8 +30,8 @@ fn page(books: Vec<Book>, next: Option<&str>) -> BookPage {
 }
 
 const ANY: Freshness = Freshness {
-    min_seq: None,
-    confirm_head: false,
+    min_position: None,
+    check_head: false,
 };
 
 #[test]
@@ -107,7 +107,7 @@ fn a_request_for_a_newer_or_confirmed_state_is_a_miss() {
     assert_eq!(stock(&cache, 1, Freshness::from(at(2))), Some(5));
     assert_eq!(stock(&cache, 1, Freshness::from(at(3))), None);
     let confirmed = Freshness {
-        confirm_head: true,
+        check_head: true,
         ..ANY
     };
     assert_eq!(stock(&cache, 1, confirmed), None);
@@ -157,9 +157,9 @@ fn a_response_from_another_history_is_not_cached_and_a_request_for_one_does_not_
     cache.insert_page("q=b", page(vec![book(1, 5, 1)], None), at(2));
     assert_eq!(stock(&cache, 1, ANY), None);
     cache.insert_book(book(1, 6, 1), "2.1".parse().unwrap());
-    for (min_seq, expected) in [("9", Some(6)), ("2.1", Some(6)), ("3.1", None), ("3.2", Some(6))] {
-        let fresh = Freshness::from(min_seq.parse::<Position>().unwrap());
-        assert_eq!(stock(&cache, 1, fresh), expected, "{min_seq}");
+    for (min_position, expected) in [("9", Some(6)), ("2.1", Some(6)), ("3.1", None), ("3.2", Some(6))] {
+        let fresh = Freshness::from(min_position.parse::<Position>().unwrap());
+        assert_eq!(stock(&cache, 1, fresh), expected, "{min_position}");
     }
     let hit = cache.get(CacheKey::Book(item(1)), ANY).unwrap();
     assert_eq!(

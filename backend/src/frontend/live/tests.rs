@@ -58,7 +58,7 @@ impl Shop {
 
     /// Subscribes once the feed is connected.
     async fn subscribe(&self, after: Option<u64>) -> Subscription {
-        self.live.wait_for_seq(at(0)).await;
+        self.live.wait_for_position(at(0)).await;
         self.live.subscribe(after.map(at)).unwrap()
     }
 }
@@ -164,7 +164,7 @@ async fn an_order_is_resumed_after_as_a_whole() {
         crate::http::write_event(&mut expected, "stock", id, &event);
     }
     assert_eq!(
-        (published.frame, published.last_seq),
+        (published.frame, published.last_position),
         (Frame::new(expected), Some(at(6)))
     );
 }
@@ -256,7 +256,7 @@ async fn another_entry_at_the_last_position_makes_every_subscriber_resync() {
     let last = fixture::sold(5, 2, 9);
     Step::Entry(last.clone()).take(&live);
     live.cache().insert_book(book(2, 9, 5), at(5));
-    live.observe_seq(at(5));
+    live.observe_position(at(5));
     let mut stream = live.subscribe(None).unwrap().stream;
     let reconnect = |entry: Step| {
         let entries = vec![fixture::sold(6, 2, 8)];
@@ -298,7 +298,7 @@ async fn another_entry_at_the_last_position_makes_every_subscriber_resync() {
 async fn a_wait_for_a_clients_own_change_ends_when_it_is_applied_or_after_a_limit() {
     let items = vec![(0, connected(4, StoreId::generate(), 4)), (10, sold(5, 9))];
     let shop = Shop::start(items);
-    shop.live.wait_for_seq(at(4)).await;
+    shop.live.wait_for_position(at(4)).await;
     shop.live.cache().insert_book(book(2, 10, 2), at(4));
     let start = Instant::now();
     shop.live.wait_briefly(at(5)).await;

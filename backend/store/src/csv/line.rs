@@ -180,7 +180,7 @@ impl<'a> Line<'a> {
     }
 
     /// The position of the entry in its group.
-    pub(super) fn group_line(&self) -> Result<GroupPosition, Error> {
+    pub(super) fn group_position(&self) -> Result<GroupPosition, Error> {
         match (self.optional(4, "line")?, self.optional(5, "lines")?) {
             (None, None) => Ok(GroupPosition::ONLY),
             (Some(number), Some(count)) => GroupPosition::new(number, count).ok_or(Error::Column("line")),
@@ -200,7 +200,7 @@ impl<'a> Line<'a> {
             at: self.column(1, "at")?,
             kind: self.kind()?,
             item: self.column(3, "item")?,
-            line: self.group_line()?,
+            line: self.group_position()?,
             quantity: self.optional(6, "quantity")?,
             change: self.column(7, "change")?,
             stock_after: self.optional(8, "stock_after")?,
@@ -238,7 +238,7 @@ impl<'a> Line<'a> {
 
     /// The order id, if this is the first line of an order.
     pub(super) fn first_of_order(&self) -> Result<Option<OrderId>, Error> {
-        match self.group_line()?.is_first() {
+        match self.group_position()?.is_first() {
             true => self.optional(9, "order"),
             false => Ok(None),
         }

@@ -41,7 +41,7 @@ struct End {
     head: Seq,
     offset: u64,
     /// The number of the first truncated line.
-    line: u64,
+    line_number: u64,
 }
 
 #[derive(Debug)]
@@ -57,13 +57,13 @@ struct OpenBatch {
 struct OpenGroup {
     start: End,
     order: Vec<u8>,
-    /// Its last line so far.
-    line: GroupPosition,
+    /// The position of its last line so far.
+    last: GroupPosition,
 }
 
 #[derive(Debug)]
 struct Torn {
-    line: u64,
+    line_number: u64,
     why: String,
     /// The batch of the valid lines after the torn one.
     batch: Option<Seq>,
@@ -72,7 +72,8 @@ struct Torn {
 /// Scans lines in order, with the state that the next line must continue.
 struct Scanner<'a> {
     segment: &'a Segment,
-    line: u64,
+    /// The number of the current line, from 1.
+    line_number: u64,
     scan: Scan,
     /// The batch of the last line.
     last_batch: Seq,
@@ -85,9 +86,9 @@ struct Scanner<'a> {
 pub(super) fn scan(disk: &dyn Disk, segment: &Segment) -> Result<Scan, Error> {
     let file = segment.open(disk)?;
     let (mut format, mut scanner) = (None, None);
-    let mut line = 0;
+    let mut line_number = 0;
     segment.each_line(&*file, 0, |raw| {
-        line += 1;
+        line_number += 1;
         match (format, &mut scanner) {
             (None, _) => {
                 format = raw.format();
@@ -96,7 +97,7 @@ pub(super) fn scan(disk: &dyn Disk, segment: &Segment) -> Result<Scan, Error> {
                 }
             }
             (Some(format), None) => scanner = Some(Scanner::begin(segment, format, &raw)?),
-            (_, Some(scanner)) => scanner.accept(line, &raw)?,
+            (_, Some(scanner)) => scanner.accept(line_number, &raw)?,
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -104,7 +105,7 @@ pub(super) fn scan(disk: &dyn Disk, segment: &Segment) -> Result<Scan, Error> {
         Some(scanner) => Ok(scanner.finish()),
         None => Err(segment::damaged(
             &segment.path,
-            line + 1,
+            line_number + 1,
             &"expected a marker with the store's id",
         )),
     }
@@ -135,7 +136,7 @@ impl<'a> Scanner<'a> {
         };
         Ok(Self {
             segment,
-            line: 2,
+            line_number: 2,
             scan,
             last_batch: first,
             batch: None,
@@ -145,7 +146,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn accept(&mut self, number: u64, raw: &RawLine<'_>) -> Result<(), Error> {
-        self.line = number;
+        self.line_number = number;
         let line = if raw.is_whole {
             Line::parse(raw.bytes)
         } else {
@@ -161,7 +162,7 @@ impl<'a> Scanner<'a> {
             (Ok(line), Some(_)) => self.check_torn_tail(&line)?,
             (Err(why), None) => {
                 self.torn = Some(Torn {
-                    line: number,
+                    line_number: number,
                     why: why.to_string(),
                     batch: None,
                 });
@@ -209,7 +210,7 @@ impl<'a> Scanner<'a> {
         let start = End {
             head: self.scan.head,
             offset: raw.offset,
-            line: self.line,
+            line_number: self.line_number,
         };
         self.accept_group_line(line, start)?;
         match self.batch.as_mut().filter(|open| open.first == batch) {
@@ -230,11 +231,11 @@ impl<'a> Scanner<'a> {
 
     /// Accepts an entry that begins or continues a group.
     fn accept_group_line(&mut self, line: &Line<'_>, start: End) -> Result<(), String> {
-        let group_line = line.group_line().map_err(|why| why.to_string())?;
+        let position = line.group_position().map_err(|why| why.to_string())?;
         let is_next = match &self.group {
-            None => group_line.is_first(),
+            None => position.is_first(),
             Some(open) => {
-                Some(group_line) == GroupPosition::new(open.line.number() + 1, open.line.count())
+                Some(position) == GroupPosition::new(open.last.number() + 1, open.last.count())
                     && line.order_bytes() == open.order
             }
         };
@@ -245,10 +246,10 @@ impl<'a> Scanner<'a> {
             ));
         }
         let start = self.group.take().map_or(start, |open| open.start);
-        self.group = (!group_line.is_last()).then(|| OpenGroup {
+        self.group = (!position.is_last()).then(|| OpenGroup {
             start,
             order: line.order_bytes().to_vec(),
-            line: group_line,
+            last: position,
         });
         Ok(())
     }
@@ -261,7 +262,8 @@ impl<'a> Scanner<'a> {
             .batch
             .as_ref()
             .is_some_and(|open| Some(open.first) == batch && !open.has_marker);
-        // The torn lines begin this line's batch. If this line is the first entry of its batch, they belong to an older batch.
+        // All earlier batches are complete, so the torn lines are the start of this line's batch, unless this line is itself its
+        // first entry: then they belong to an older, durable batch.
         let of_next = batch == Some(self.scan.head.next())
             && (line.is_marker() || line.seq().ok() != batch)
             && !self
@@ -274,9 +276,9 @@ impl<'a> Scanner<'a> {
         }
         let why = format!(
             "{}, and the valid line {} belongs to a later batch",
-            torn.why, self.line
+            torn.why, self.line_number
         );
-        Err(segment::damaged(&self.segment.path, torn.line, &why))
+        Err(segment::damaged(&self.segment.path, torn.line_number, &why))
     }
 
     /// Whether the last batch lacks the marker that must end it.
@@ -289,14 +291,14 @@ impl<'a> Scanner<'a> {
     fn finish(self) -> Scan {
         let lacks_marker = self.lacks_marker();
         let mut scan = self.scan;
-        scan.torn = self.torn.map(|torn| (torn.line, torn.why));
+        scan.torn = self.torn.map(|torn| (torn.line_number, torn.why));
         scan.ends_in_marker &= scan.torn.is_none();
         // An import is kept whole or not at all, and so is a group.
         let batch = self.batch.filter(|_| lacks_marker).map(|batch| batch.start);
         let group = self.group.map(|group| group.start);
         if let Some(end) = batch.or(group) {
             (scan.head, scan.length) = (end.head, end.offset);
-            scan.torn = Some((end.line, "the batch has no end".to_owned()));
+            scan.torn = Some((end.line_number, "the batch has no end".to_owned()));
         }
         scan.last_batch_start = scan.last_batch_start.min(scan.length);
         scan

@@ -27,7 +27,7 @@ const RERUNS_MAX: u32 = 8;
 /// The state of the attempts for one batch.
 #[derive(Debug)]
 struct Attempts<'a> {
-    doubt: &'a Incident,
+    incident: &'a Incident,
     backoff: Backoff,
     reruns: u32,
     /// Whether one of the attempts may be durable, at least on this server.
@@ -37,9 +37,9 @@ struct Attempts<'a> {
 }
 
 impl Attempts<'_> {
-    fn doubt(&mut self, why: &dyn fmt::Display) {
+    fn mark_in_doubt(&mut self, why: &dyn fmt::Display) {
         self.in_doubt = true;
-        self.doubt.failed(why);
+        self.incident.failed(why);
     }
 
     /// Returns `Ok` if the batch may be attempted again, and the error for the caller otherwise.
@@ -48,7 +48,7 @@ impl Attempts<'_> {
             TxError::ConnectionLost { error, stage } => {
                 let absence = self.lost_at.get_or_insert_with(Instant::now).elapsed();
                 if stage != Stage::BeforeCommit {
-                    self.doubt(&error);
+                    self.mark_in_doubt(&error);
                 }
                 match self.in_doubt || absence < ABSENCE_TIMEOUT {
                     true => Ok(()),
@@ -89,7 +89,7 @@ impl PostgresStore {
         transaction.holds_append_lock = self.holds_append_lock();
         transaction.origin_id = self.notifies.then_some(self.origin_id);
         let mut attempts = Attempts {
-            doubt: &self.doubt,
+            incident: &self.unknown_commit,
             backoff: Backoff::new(Duration::from_millis(10), Duration::from_secs(1)),
             reruns: 0,
             in_doubt: false,
@@ -100,7 +100,7 @@ impl PostgresStore {
                 Ok(warned) if self.is_certain(warned) => break,
                 Ok(warned) => {
                     if warned {
-                        attempts.doubt(&"the wait for a synchronous standby was cancelled");
+                        attempts.mark_in_doubt(&"the wait for a synchronous standby was cancelled");
                     }
                     attempts.in_doubt = true;
                     true
@@ -120,13 +120,13 @@ impl PostgresStore {
                     Ok(()) => break,
                     // A failover lost the batch: the next attempt finds whether another entry has its number.
                     Err(Error::Conflict) => {}
-                    Err(error) if error.is_transient() => attempts.doubt(&error),
+                    Err(error) if error.is_transient() => attempts.mark_in_doubt(&error),
                     Err(error) => return Err(unknown_outcome(&self.address, &error.to_string())),
                 }
             }
             tokio::time::sleep(attempts.backoff.next_delay()).await;
         }
-        self.doubt.recovered();
+        self.unknown_commit.recovered();
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl PostgresStore {
         };
         let connection = self.connected(slot).await;
         let connection = connection.map_err(|error| TxError::lost(error, Stage::BeforeCommit))?;
-        let is_idle = self.lock_committed_at().is_none_or(|at| at.elapsed() > IDLE_MAX);
+        let is_idle = self.lock_last_commit_time().is_none_or(|at| at.elapsed() > IDLE_MAX);
         let run = async {
             if is_idle {
                 let pinged = connection.ping().await;
@@ -160,7 +160,7 @@ impl PostgresStore {
         if matches!(result, Err(TxError::ConnectionLost { .. })) {
             *slot = None;
         }
-        *self.lock_committed_at() = result.is_ok().then(Instant::now);
+        *self.lock_last_commit_time() = result.is_ok().then(Instant::now);
         result
     }
 

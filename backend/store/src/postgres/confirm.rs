@@ -68,7 +68,7 @@ impl PostgresStore {
     }
 
     /// Checks that the ledger ends with `head` and continues the history that this process knows.
-    pub(super) fn confirm_head(&self, head: Seq) -> Result<(), Error> {
+    pub(super) fn check_head(&self, head: Seq) -> Result<(), Error> {
         self.connection.write(|_, _| Ok(()))?;
         let found = self.run(QUERY_TIMEOUT, async {
             read_history(&mut *self.reader().await?, &self.address).await

@@ -70,7 +70,7 @@ pub struct PostgresStore {
     /// The connection for writing; `None` after it was lost.
     connection: WriterGuard<Option<PgConnection>>,
     /// The end of the last transaction on that connection, if it succeeded.
-    committed_at: Mutex<Option<Instant>>,
+    last_commit_time: Mutex<Option<Instant>>,
     readers: PgPool,
     /// Held between [`lock_appends`](crate::Store::lock_appends) and [`unlock_appends`](crate::Store::unlock_appends).
     append_lock: Mutex<Option<LockTransaction>>,
@@ -85,7 +85,7 @@ pub struct PostgresStore {
     observed: AtomicU64,
     upgrade: Upgrade,
     blocking: Blocking,
-    doubt: Incident,
+    unknown_commit: Incident,
 }
 
 impl PostgresStore {
@@ -142,7 +142,7 @@ impl PostgresStore {
             skips_confirmation: false,
             notifies,
             connection: WriterGuard::new(Some(connection)),
-            committed_at: Mutex::new(None),
+            last_commit_time: Mutex::new(None),
             readers,
             append_lock: Mutex::new(None),
             claim_lock: Mutex::new(None),
@@ -152,7 +152,7 @@ impl PostgresStore {
             observed: AtomicU64::new(0),
             upgrade,
             blocking,
-            doubt: Incident::new("a commit is in doubt; it is answered once its outcome is known"),
+            unknown_commit: Incident::new("a commit is in doubt; it is answered once its outcome is known"),
         })
     }
 
@@ -205,8 +205,8 @@ impl PostgresStore {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_committed_at(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.committed_at.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_last_commit_time(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.last_commit_time.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn append_lock(&self) -> MutexGuard<'_, Option<LockTransaction>> {

@@ -81,7 +81,7 @@ impl Store for PostgresStore {
 
     fn append(&self, expected_head: Seq, entries: &[Entry]) -> Result<(), Error> {
         let Some(last) = entries.last() else {
-            return self.confirm_head(expected_head);
+            return self.check_head(expected_head);
         };
         // Set before the commit: `wait_for_append` may find the entries before this call returns.
         self.appended.store(last.seq.0, Ordering::Relaxed);

@@ -170,7 +170,7 @@ pub(crate) fn entry(row: EntryRow<'_>) -> Result<Entry, String> {
         at: Timestamp::from_micros(at_micros),
         kind: kind.parse().map_err(|_| bad("kind"))?,
         item: number(item).ok_or_else(|| bad("item"))?,
-        line: group_line(line, lines).ok_or_else(|| bad("line"))?,
+        line: group_position(line, lines).ok_or_else(|| bad("line"))?,
         quantity: quantity
             .map(|quantity| number(quantity).ok_or_else(|| bad("quantity")))
             .transpose()?,
@@ -198,7 +198,7 @@ pub(crate) fn order((seq, order): (i64, Uuid)) -> Result<(Seq, OrderId), String>
     Ok((seq_of(seq)?, OrderId::from(order)))
 }
 
-fn group_line(number: i64, count: i64) -> Option<GroupPosition> {
+fn group_position(number: i64, count: i64) -> Option<GroupPosition> {
     GroupPosition::new(number.try_into().ok()?, count.try_into().ok()?)
 }
 

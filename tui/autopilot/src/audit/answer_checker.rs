@@ -12,7 +12,7 @@ use rules::{LedgerChecker, Rule};
 
 use super::book::AuditedBook;
 use super::change::{ChangeKind, ChangeRecord, describe_entry, describe_line, title_digest};
-use super::history::History;
+use super::history::ChangeHistory;
 use super::key::{OrderKey, RunId};
 use super::{Check, Findings};
 use crate::sample::BookSample;
@@ -20,7 +20,7 @@ use crate::sample::BookSample;
 #[derive(Debug)]
 pub(super) struct AnswerChecker {
     run_id: RunId,
-    ledger: LedgerChecker,
+    checker: LedgerChecker,
     books: HashMap<ItemNumber, AuditedBook>,
     /// The last checked entry.
     previous: Option<Entry>,
@@ -42,7 +42,7 @@ impl AnswerChecker {
         };
         Self {
             run_id,
-            ledger: LedgerChecker::from_sample(
+            checker: LedgerChecker::from_sample(
                 sample.head.seq,
                 sample.books.iter().map(|book| (book.item, book.into())),
             ),
@@ -56,7 +56,7 @@ impl AnswerChecker {
     }
 
     pub(super) fn last(&self) -> Seq {
-        self.ledger.head()
+        self.checker.head()
     }
 
     /// The number of entries of other clients.
@@ -70,7 +70,7 @@ impl AnswerChecker {
     }
 
     /// Checks and applies an entry. The history must contain every change acknowledged up to it.
-    pub(super) fn apply(&mut self, entry: &Entry, history: &mut History) {
+    pub(super) fn apply(&mut self, entry: &Entry, history: &mut ChangeHistory) {
         let change = self.take_changes(entry, history);
         self.check_owner(entry, change.as_ref(), history);
         self.check_rules(entry);
@@ -85,7 +85,7 @@ impl AnswerChecker {
             self.findings.count(Check::OrdersWhole, 1);
         }
         // The sample's books are a little newer than its head: they may reflect this entry.
-        let is_checked = self.ledger.book(item).is_some_and(|book| book.seq < seq);
+        let is_checked = self.checker.book(item).is_some_and(|book| book.seq < seq);
         if is_checked {
             self.findings.count(Check::StockAddsUp, 1);
             self.findings.count(Check::StockNeverNegative, 1);
@@ -95,7 +95,7 @@ impl AnswerChecker {
                 Kind::Restocked | Kind::Set | Kind::Withdrawn => {}
             }
         }
-        for violation in self.ledger.apply(entry) {
+        for violation in self.checker.apply(entry) {
             let check = match violation.rule() {
                 Rule::Sequence => Check::LedgerInOrder,
                 Rule::Group | Rule::Receipt => Check::OrdersWhole,
@@ -103,7 +103,7 @@ impl AnswerChecker {
                 Rule::Price | Rule::Title => Check::Prices,
                 Rule::Refusal => Check::RefusalsRight,
                 Rule::StockAddsUp | Rule::Fields | Rule::BookExists => Check::StockAddsUp,
-                // `self.ledger` does not check these rules.
+                // `self.checker` does not check these rules.
                 Rule::DecidedOnce | Rule::Catalog => Check::StockAddsUp,
             };
             let history = match (self.books.get(&item), &self.previous) {
@@ -120,7 +120,7 @@ impl AnswerChecker {
             let detail = format!("{of_order}item {item}: entry {seq}: {violation}");
             self.findings.add(check, detail, history);
         }
-        let Some(state) = self.ledger.book(item) else {
+        let Some(state) = self.checker.book(item) else {
             self.books.remove(&item);
             return;
         };
@@ -138,7 +138,7 @@ impl AnswerChecker {
 
     /// Removes the acknowledged changes up to an entry from the history and returns the one that the entry records. Any
     /// other one is missing in the ledger.
-    fn take_changes(&mut self, entry: &Entry, history: &mut History) -> Option<ChangeRecord> {
+    fn take_changes(&mut self, entry: &Entry, history: &mut ChangeHistory) -> Option<ChangeRecord> {
         let mut found = None;
         while let Some(change) = history.next_until(entry.seq) {
             self.check_real_time(&change);
@@ -183,7 +183,7 @@ impl AnswerChecker {
     }
 
     /// Checks an entry of this run against its request and its answer; counts an entry of another client.
-    fn check_owner(&mut self, entry: &Entry, change: Option<&ChangeRecord>, history: &mut History) {
+    fn check_owner(&mut self, entry: &Entry, change: Option<&ChangeRecord>, history: &mut ChangeHistory) {
         let Some((order, key)) = entry.order.and_then(|order| Some((order, self.run_id.key(order)?))) else {
             self.others += 1;
             return;
@@ -228,7 +228,7 @@ impl AnswerChecker {
     }
 
     /// Checks an entry with this run's id that no answer acknowledged.
-    fn check_unacknowledged(&mut self, entry: &Entry, order: OrderId, key: OrderKey, history: &mut History) {
+    fn check_unacknowledged(&mut self, entry: &Entry, order: OrderId, key: OrderKey, history: &mut ChangeHistory) {
         let sender = key.describe();
         if entry.line.is_first() {
             self.unacknowledged = history.take_unknown(key).map(|lines| (key, lines));
@@ -270,8 +270,8 @@ impl AnswerChecker {
     }
 
     pub(super) fn record_end(&mut self, item: ItemNumber, stock: Stock, seq: Seq) {
-        if let (Some(book), Some(ledger)) = (self.books.get_mut(&item), self.ledger.book(item)) {
-            book.record_end(stock, seq, ledger, &mut self.findings);
+        if let (Some(book), Some(expected)) = (self.books.get_mut(&item), self.checker.book(item)) {
+            book.record_end(stock, seq, expected, &mut self.findings);
         }
     }
 
@@ -282,12 +282,12 @@ impl AnswerChecker {
     }
 
     /// Ends the check at the end of the ledger: acknowledged changes beyond it are missing.
-    pub(super) fn close(&mut self, history: &mut History) {
+    pub(super) fn close(&mut self, history: &mut ChangeHistory) {
         while let Some(change) = history.next_until(Seq(u64::MAX)) {
             self.check_real_time(&change);
             self.report_missing(&change, None);
         }
-        if let Some(violation) = self.ledger.check_complete() {
+        if let Some(violation) = self.checker.check_complete() {
             let last = self.previous.iter().map(describe_entry).collect();
             self.findings.add(Check::OrdersWhole, violation.to_string(), last);
         }

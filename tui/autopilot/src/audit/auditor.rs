@@ -62,7 +62,7 @@ impl Auditor {
         let following = async {
             loop {
                 tokio::time::sleep(POLL_INTERVAL).await;
-                let seen = self.shared.shop.last_seq().seq;
+                let seen = self.shared.shop.last_position().seq;
                 // The next round repeats a failed read.
                 let _ = self.check_until(self.shared.watermark.get(seen), 1).await;
                 self.shared.stats().violations = self.checker.findings.violations();
@@ -153,7 +153,7 @@ impl Auditor {
         let shop = self.shared.shop.clone();
         let after = self.checker.last();
         let head = with_retries(ATTEMPTS_MAX, || page(&shop, after, 1)).await?.head;
-        let until = head.max(shop.last_seq().seq);
+        let until = head.max(shop.last_position().seq);
         if !self.check_until(until, ATTEMPTS_MAX).await? {
             self.checker.report_early_end(until);
         }

@@ -42,29 +42,29 @@ impl AuditedBook {
     }
 
     /// Records the stock that was read after the run, as of `seq`.
-    pub(super) fn record_end(&mut self, stock: Stock, seq: Seq, ledger: &BookState, findings: &mut Findings) {
-        if seq < ledger.seq {
+    pub(super) fn record_end(&mut self, stock: Stock, seq: Seq, expected: &BookState, findings: &mut Findings) {
+        if seq < expected.seq {
             let detail = format!(
                 "item {} was read as of entry {seq}, after entry {} had changed it",
-                self.item, ledger.seq
+                self.item, expected.seq
             );
             findings.add(Check::ReadsGoForward, detail, vec![self.last_change.clone()]);
             return;
         }
         self.end = Some((stock, seq));
-        self.check_end(ledger, findings);
+        self.check_end(expected, findings);
     }
 
     /// Compares the stock after the run with the ledger's, once the entry as of which it was read is checked.
-    pub(super) fn check_end(&mut self, ledger: &BookState, findings: &mut Findings) {
-        let Some((stock, _)) = self.end.take_if(|(_, seq)| *seq <= ledger.seq) else {
+    pub(super) fn check_end(&mut self, expected: &BookState, findings: &mut Findings) {
+        let Some((stock, _)) = self.end.take_if(|(_, seq)| *seq <= expected.seq) else {
             return;
         };
         findings.count(Check::StockAddsUp, 1);
-        if stock != ledger.stock {
+        if stock != expected.stock {
             let detail = format!(
                 "item {}: the ledger leaves {}, but the stock is {stock}",
-                self.item, ledger.stock
+                self.item, expected.stock
             );
             findings.add(Check::StockAddsUp, detail, vec![self.last_change.clone()]);
         }

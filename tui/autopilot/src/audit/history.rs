@@ -67,7 +67,7 @@ pub(crate) enum ChangeOutcome {
 }
 
 #[derive(Debug)]
-pub(crate) struct History {
+pub(crate) struct ChangeHistory {
     file: Option<File>,
     /// Bytes in the file.
     written: usize,
@@ -84,7 +84,7 @@ pub(crate) struct History {
     error: Option<String>,
 }
 
-impl History {
+impl ChangeHistory {
     pub(crate) fn new(file: io::Result<File>) -> Self {
         let error = file
             .as_ref()
@@ -240,7 +240,7 @@ pub(super) mod tests {
 
     #[test]
     fn changes_are_returned_in_ledger_order_from_memory_and_from_the_file() {
-        let mut history = History::new(tempfile::tempfile());
+        let mut history = ChangeHistory::new(tempfile::tempfile());
         let changes = 2_560;
         // Adjacent changes are reordered, as with concurrent requests.
         for number in 0..changes {
@@ -270,7 +270,7 @@ pub(super) mod tests {
 
     #[test]
     fn an_order_of_unknown_outcome_is_decided_once_and_a_refusal_is_kept() {
-        let mut history = History::new(tempfile::tempfile());
+        let mut history = ChangeHistory::new(tempfile::tempfile());
         let key = OrderKey { shopper: 2, number: 70 };
         history.sent(key);
         assert!(history.was_sent(key) && !history.was_refused(key));

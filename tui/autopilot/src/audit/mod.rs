@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 pub(super) use auditor::{Audited, Auditor};
 pub(super) use change::{ChangeKind, ChangeRecord, SoldLine, title_digest};
 pub(super) use events::follow as follow_events;
-pub(super) use history::{ChangeOutcome, History, Watermark};
+pub(super) use history::{ChangeHistory, ChangeOutcome, Watermark};
 pub(super) use key::{OrderKey, RunId, SHOPKEEPER};
 pub(super) use last_seen::{LastSeen, StockObservation};
 

@@ -31,7 +31,7 @@ impl Shopper<'_> {
             None => (Outcome::Unknown, None, None),
         };
         let answered_us = shared.now_us();
-        shared.shop.observe_seq(self.shop.last_seq());
+        shared.shop.observe_position(self.shop.last_position());
         let is_contradicted = is_key_reused(last_error.as_ref());
         let audited = match (&receipt, outcome) {
             (Some(receipt), Outcome::Sold) if receipt.lines.len() == lines.len() => {

@@ -1,4 +1,4 @@
-//! Changes of single books: the search results, and the number of blocks that a change copies.
+//! Changes of single books: the search results, and the number of chunks that a change copies.
 
 use std::collections::BTreeMap;
 
@@ -26,12 +26,12 @@ fn generated(number: u64) -> BookMeta {
     book(number, &title, &author, &format!("Topic {}", number % 24))
 }
 
-/// The number of blocks of `index`, and of its blocks that `other` does not share.
-fn blocks_not_in(index: &SearchIndex, other: &SearchIndex) -> (usize, usize) {
+/// The number of chunks of `index`, and of its chunks that `other` does not share.
+fn chunks_not_in(index: &SearchIndex, other: &SearchIndex) -> (usize, usize) {
     let in_lists = [
-        index.books.blocks_not_in(&other.books),
-        index.topics.blocks_not_in(&other.topics),
-        index.words.blocks_not_in(&other.words),
+        index.books.chunks_not_in(&other.books),
+        index.topics.chunks_not_in(&other.topics),
+        index.words.chunks_not_in(&other.words),
     ];
     let key = |word: &Word| (Arc::clone(&word.word), word.field);
     let known: BTreeMap<_, _> = other.words.iter().map(|word| (key(word), &word.books)).collect();
@@ -39,8 +39,8 @@ fn blocks_not_in(index: &SearchIndex, other: &SearchIndex) -> (usize, usize) {
         .words
         .iter()
         .map(|word| match (&word.books, known.get(&key(word))) {
-            (Postings::Many(items), Some(Postings::Many(known))) => items.blocks_not_in(known),
-            (Postings::Many(items), _) => items.blocks_not_in(&Blocks::default()),
+            (Postings::Many(items), Some(Postings::Many(known))) => items.chunks_not_in(known),
+            (Postings::Many(items), _) => items.chunks_not_in(&Chunks::default()),
             (Postings::One(_), _) => (0, 0),
         });
     in_words
@@ -49,7 +49,7 @@ fn blocks_not_in(index: &SearchIndex, other: &SearchIndex) -> (usize, usize) {
 }
 
 #[test]
-fn a_change_of_one_book_among_many_copies_a_few_blocks() {
+fn a_change_of_one_book_among_many_copies_a_few_chunks() {
     let mut index = SearchIndex::new((1..=MANY).map(generated).collect());
     let items = |index: &SearchIndex, query| super::items(&index.find_words(query, None, 50).books);
     let book_count = index.book_count();
@@ -70,8 +70,8 @@ fn a_change_of_one_book_among_many_copies_a_few_blocks() {
         let known = index.get(change.item).map(|(idx, _)| idx);
         let idx = index.upsert(change);
         assert_eq!(idx, known.unwrap_or(book_count));
-        let (blocks, copied) = blocks_not_in(&index, &before);
-        assert!(blocks > 3_000 && copied < 60, "{copied} of {blocks} blocks were copied");
+        let (chunks, copied) = chunks_not_in(&index, &before);
+        assert!(chunks > 3_000 && copied < 60, "{copied} of {chunks} chunks were copied");
         assert_eq!(items(&before, "quince gard"), found_before);
         assert_eq!(items(&index, "quince gard"), found_after);
     }
@@ -79,8 +79,8 @@ fn a_change_of_one_book_among_many_copies_a_few_blocks() {
     let before = index.clone();
     assert_eq!(index.withdraw(item(MANY / 2)), usize::try_from(MANY / 2 - 1).ok());
     assert_eq!(index.withdraw(item(MANY / 2)), None);
-    let (_, copied) = blocks_not_in(&index, &before);
-    assert!(copied < 60, "{copied} blocks were copied");
+    let (_, copied) = chunks_not_in(&index, &before);
+    assert!(copied < 60, "{copied} chunks were copied");
     assert_eq!(items(&index, "quince"), [MANY + 7]);
     assert_eq!(items(&before, "quince"), [MANY / 2, MANY + 7]);
     assert!(index.find_topic("new topic", None, 1).books.is_empty());

@@ -144,8 +144,8 @@ fn run_checker(steps: Vec<Step>) -> AnswerChecker {
         head: Seq(1).into(),
     };
     let mut checker = AnswerChecker::new(run_id, &sample);
-    let mut history = History::new(tempfile::tempfile());
-    let end = |history: &mut History, key, outcome| {
+    let mut history = ChangeHistory::new(tempfile::tempfile());
+    let end = |history: &mut ChangeHistory, key, outcome| {
         history.sent(key);
         history.record(key, outcome);
     };

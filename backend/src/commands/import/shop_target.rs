@@ -21,15 +21,15 @@ use crate::store::StoreState;
 /// The time for which a batch is retried until the shop decides it: long enough for a restart.
 const DECISION_TIMEOUT: Duration = Duration::from_secs(30);
 /// The size of the body of an empty batch, in bytes.
-const FRAME_BYTES: usize = br#"{"set":[],"withdraw":[]}"#.len();
+const EMPTY_BODY_BYTES: usize = br#"{"set":[],"withdraw":[]}"#.len();
 
 /// A shop, and the runtime that its client needs.
-pub(super) struct RunningShop {
+pub(super) struct ShopTarget {
     shop: ShopClient,
     runtime: Runtime,
 }
 
-impl RunningShop {
+impl ShopTarget {
     /// The shop at an address.
     pub(super) fn new(url: &str, ca: Option<&Path>, token: &AdminToken) -> Result<Self> {
         let Some(token) = token.read()?.get() else {
@@ -73,7 +73,7 @@ impl RunningShop {
         books.sort_unstable_by_key(|book| book.item);
         // A book that moved to another topic meanwhile may have been read twice.
         books.dedup_by_key(|book| book.item);
-        let position = self.shop.last_seq();
+        let position = self.shop.last_position();
         Ok(StoreState {
             store: StoreId::generate(),
             epoch: position.epoch,
@@ -133,7 +133,7 @@ impl RunningShop {
     }
 }
 
-impl fmt::Display for RunningShop {
+impl fmt::Display for ShopTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shop.url())
     }
@@ -170,7 +170,7 @@ fn batches(before: &StoreState, entries: &[Entry], keep_stock: bool) -> Vec<Book
         });
         if !has_capacity {
             batches.push(BooksBody::default());
-            bytes = FRAME_BYTES;
+            bytes = EMPTY_BODY_BYTES;
         }
         bytes += separated;
         if let Some(batch) = batches.last_mut() {
