@@ -16,7 +16,7 @@ from pathlib import Path
 ANSWER_S, END_S, FULL_PAUSE_S, ROOM_S = 20.0, 20.0, 1.1, 3.0
 TOKEN = "a-token-for-checks"
 CSV_FILES = ["lock", "ledger.csv", "ledger.csv.new", "catalog.csv", "catalog.csv.new", ".books.note", ".books.note.new",
-             "ledger-00000000000000000001.csv", ".catalog.csv", ".tags.note"]
+             ".room.note", ".room.note.new", "ledger-00000000000000000001.csv", ".catalog.csv", ".tags.note"]
 SQLITE_FILES = ["books.db.lock", "books.db", "books.db-wal", "books.db-wal.new", "books.db-shm", "books.db-journal"]
 FOLDER = "store"
 FORMAT_1 = Path(__file__).parent.with_name("store") / "tests" / "format_1"

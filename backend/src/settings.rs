@@ -1,4 +1,5 @@
-//! Settings of services and commands. `config` fills them from flags, environment variables and a file.
+//! Settings of services and commands. `config` fills them from flags, environment variables and a file. `…Settings` is a group
+//! that several commands or services share; `…Args` has all settings of one command.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

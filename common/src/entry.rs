@@ -114,7 +114,7 @@ pub struct Entry {
     pub change: i64,
     /// The stock after the entry; `None` if the book is unknown.
     pub stock_after: Option<Stock>,
-    /// The id of the order or change; `None` if a catalog file was imported.
+    /// The id of the order or of the shopkeeper's change; `None` if a catalog file was imported.
     pub order: Option<OrderId>,
     /// The cost of one copy at that time.
     pub unit_cost: Option<Cost>,

@@ -14,7 +14,7 @@ use crate::sizes;
 use testing::proc;
 
 const CONNECTIONS: u32 = 64;
-/// The number of books that fit into the front-end's cache.
+/// Number of books that the hot run reads.
 const HOT: u32 = 100_000;
 /// The size of a front-end's cache.
 const CACHED_MAX: u32 = 1_000_000;

@@ -85,7 +85,7 @@ impl LedgerChecker {
         violations
     }
 
-    /// A book that the sample lacks, with what a refusal states about it.
+    /// Takes over a book that the sample lacks from a refusal, which states its stock and price.
     fn adopted(&self, entry: &Entry) -> Option<BookState> {
         let is_shown = self.is_sample && entry.kind == Kind::Refused;
         Some(BookState {

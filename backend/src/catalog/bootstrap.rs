@@ -12,7 +12,7 @@ use super::decision_index::{DecisionIndex, OldEntries, SavedFilter};
 use super::state::State;
 use crate::store::{self, Store, StoreState};
 
-/// Entries or orders read at once.
+/// Number of entries or orders read at once.
 const PAGE_ENTRIES: usize = 10_000;
 
 /// Builds the state of a loaded store.

@@ -63,7 +63,7 @@ impl Default for DecisionIndex {
     }
 }
 
-/// A million entries that are no longer in memory.
+/// A million entries that are no longer in memory, and the filter of their order ids.
 #[derive(Debug)]
 struct Block {
     /// From the block's first entry to its last one so far.
@@ -80,7 +80,7 @@ pub(super) struct OldEntries {
     pub(super) range: RangeInclusive<Seq>,
 }
 
-/// The filter of a complete block. It is saved in the store, so that the next start does not read the block.
+/// The filter of a complete block, which is saved in the store, so that the next start does not read the block.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SavedFilter {
     /// The name of the blob in the store.

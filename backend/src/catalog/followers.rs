@@ -44,14 +44,14 @@ impl Followers {
         }
     }
 
-    /// Hands the next entries to the followers, and then applies them to the state.
+    /// Hands the next entries to the followers, and then applies them to the catalog's own state.
     pub(super) fn apply(&self, entries: Vec<Entry>, state: &RwLock<State>) {
         let list = self.lock();
         list.followers.iter().for_each(|follower| follower.apply(&entries));
         state.write().unwrap_or_else(PoisonError::into_inner).apply(entries);
     }
 
-    /// Replaces the state by one that may have another history.
+    /// Replaces the catalog's own state by one that may have another history, and reconnects the followers.
     pub(super) fn replace(&self, new: State, state: &RwLock<State>) {
         let list = self.lock();
         let mut state = state.write().unwrap_or_else(PoisonError::into_inner);

@@ -18,8 +18,7 @@ use super::state::State;
 #[derive(Debug)]
 pub(super) struct UpdateDecision {
     pub(super) verdict: Verdict,
-    /// The books right after the change. `None` if it was not done, or if it changed only the stock of a book that was
-    /// withdrawn since.
+    /// The books right after the change. `None` if not done. Also for a repeated stock change whose book is gone by now.
     pub(super) changed: Option<ChangedBooks>,
     /// The head of the ledger.
     pub(super) head: Position,
@@ -33,7 +32,7 @@ pub(super) type Reply<T> = reply::Reply<Result<T, Error>>;
 pub(super) enum Job {
     Sell(Pending<Vec<Sale>, InlineVec<Verdict>, Decisions>),
     UpdateBooks(Pending<CatalogUpdate, Option<Verdict>, UpdateDecision>),
-    /// Makes this catalog apply every entry that was durable before. The empty append of its batch confirms the head; after a
+    /// Makes this catalog apply every entry that was durable before. The empty append of its batch checks the head; after a
     /// conflict, the thread reads the missing entries.
     CheckHead(Reply<()>),
     /// Ends the thread after the jobs before it. The sender is dropped after the last checkpoint.

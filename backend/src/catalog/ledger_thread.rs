@@ -28,12 +28,12 @@ use crate::store::{self, Store};
 
 /// Attempts to append one batch. The jobs are rejected if another catalog appends first in each of them.
 const ATTEMPTS_MAX: u32 = 8;
-/// Number of batches after a conflict that first take the append lock.
+/// Number of batches after a conflict that are appended under the append lock.
 const LOCKED_BATCHES: u32 = 256;
 /// Written to test whether a full disk has space again; larger than the unused rest of a file's last block can be.
 const DISK_PROBE: &[u8] = &[0; 16 * 1024];
-/// Entries after which a checkpoint is due, which bounds the replay at a start. With many books it is due after four entries
-/// per book, because their checkpoint costs more.
+/// Entries after which a checkpoint is due, which bounds the rebuild at a start. With many books it is due after four
+/// entries per book, because their checkpoint costs more.
 const CHECKPOINT_ENTRIES: u64 = 250_000;
 /// Interval of measuring the ledger's size.
 const SIZE_INTERVAL: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ pub(super) struct LedgerThread {
     sized_at: Instant,
     last_checkpoint: Seq,
     refusals: RefusalLimit,
-    /// Number of batches that still take the append lock.
+    /// Number of batches that are still appended under the append lock.
     locked_batches: u32,
     /// Logs transient append errors that do not change the store's health.
     writing: Incident,
@@ -249,7 +249,7 @@ impl LedgerThread {
         match self.status.health() {
             Some(StoreHealth::Ok) => {}
             _ if !entries.is_empty() => self.status.set_ok(),
-            // An empty append shows whether the database accepts writes again.
+            // An empty append only reads the head; `confirm_last` writes, and so shows whether the database accepts writes again.
             _ if self.store.is_shared() => self.confirm_last()?,
             // Writing a blob shows whether the disk has space again.
             _ if self.store.put_blob("room", DISK_PROBE).is_ok() => self.status.set_ok(),

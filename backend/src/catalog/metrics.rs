@@ -232,7 +232,7 @@ impl CatalogService {
         }
         out.batches(&[("ledger", &metrics.batches, self.queued_lines())]);
         let checkpoint = metrics.checkpoint.load(Ordering::Relaxed);
-        let help = "Entries after the newest checkpoint, which a start after a crash replays";
+        let help = "Entries after the newest checkpoint, which a start after a crash reads";
         out.gauge("bookstore_checkpoint_age_entries", help)
             .value_if(head.map(|head| head.seq.0.saturating_sub(checkpoint)));
         let at_ns = metrics.checkpoint_at_ns.load(Ordering::Relaxed);

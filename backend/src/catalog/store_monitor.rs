@@ -53,7 +53,7 @@ pub(super) async fn monitor(handles: Arc<SetOnce<ReaderHandles>>, ledger: Ledger
             }
         };
         if must_check {
-            // After a full queue, its jobs find the new head by a conflict.
+            // If the queue is full, skip this: the queued jobs notice the new entries by a conflict.
             let checking = tokio::time::timeout(CHECK_TIMEOUT, ledger.call(Job::CheckHead));
             if !matches!(checking.await, Ok(Ok(()))) {
                 tokio::time::sleep(backoff.next_delay()).await;

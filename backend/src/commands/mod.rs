@@ -47,7 +47,7 @@ pub enum Command {
     Export(Export),
     /// Verify that a store follows from its ledger
     ///
-    /// Replays the ledger from its first entry to its last: no entry is missing, every stock follows from the one before,
+    /// Reads the ledger from its first entry to its last: no entry is missing, every stock follows from the one before,
     /// a sale takes what was ordered at the cost of that time, no order is decided twice, no stock is below zero, and the
     /// store's books are those that the ledger gives. Changes nothing and takes no lock, so a catalog may run meanwhile. Exit
     /// code 4 and the first violations if anything is wrong, 1 if the store cannot be read.

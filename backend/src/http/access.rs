@@ -63,7 +63,7 @@ impl AccessRules {
         self
     }
 
-    /// Recognizes other services by a token. `is_needed` refuses requests without it on all routes except the monitors'.
+    /// Recognizes other services by a token. `is_needed` refuses requests without it, except on exempt routes.
     #[must_use]
     pub(crate) fn with_service_token(mut self, token: Token, is_needed: bool) -> Self {
         self.needs_service_token = is_needed;
@@ -106,7 +106,7 @@ impl AccessRules {
     fn check(&self, head: &RequestHead, route: Option<&Route>) -> Result<(), Refusal> {
         self.check_hosts(head)?;
         check_hops(head)?;
-        if !route.is_some_and(|route| route.is_for_monitors) {
+        if !route.is_some_and(|route| route.is_exempt) {
             self.check_rate(head)?;
             self.check_service_token(head)?;
         }

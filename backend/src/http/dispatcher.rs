@@ -133,7 +133,7 @@ impl Dispatcher {
         let mut request = Request {
             template: route.has_parameters.then(|| Arc::clone(&route.template)),
             is_change: route.is_change,
-            is_from_service: route.is_for_monitors && self.rules.has_service_token(head),
+            is_from_service: route.is_exempt && self.rules.has_service_token(head),
             head: Arc::clone(head),
             body,
         };
@@ -143,7 +143,7 @@ impl Dispatcher {
     }
 }
 
-/// Begins the span of a request, if spans are recorded; monitors' requests have none.
+/// Begins the span of a request, if spans are recorded and the route is activity.
 fn begin_span(metrics: &RouteMetrics, head: &mut Arc<RequestHead>) -> Option<Box<dyn Span>> {
     let tracer = trace::tracer().filter(|_| metrics.is_activity())?;
     let cause = head.fields.get(&headers::TRACEPARENT).cloned();

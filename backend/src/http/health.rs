@@ -108,12 +108,12 @@ pub(crate) struct Health {
 /// The routes `/livez`, `/readyz`, `/metrics` and `/openapi.json` of a service.
 pub(super) fn routes(health: &Arc<Health>) -> [Route; 4] {
     [
-        Route::new::<__path_check_liveness, _, _, _>(health, check_liveness).for_monitors(),
-        Route::new::<__path_check_readiness, _, _, _>(health, check_readiness).for_monitors(),
+        Route::new::<__path_check_liveness, _, _, _>(health, check_liveness).exempt(),
+        Route::new::<__path_check_readiness, _, _, _>(health, check_readiness).exempt(),
         Route::new::<__path_get_metrics, _, _, _>(health, get_metrics),
         Route::new::<__path_get_openapi, _, _, _>(health, get_openapi),
     ]
-    .map(Route::into_probe)
+    .map(Route::without_activity)
 }
 
 /// The OpenAPI document of these routes.

@@ -23,7 +23,7 @@ const OTHER_STATUS: &str = "other";
 #[derive(Debug)]
 pub(super) struct RouteMetrics {
     route: String,
-    /// Whether its requests come from clients or other services, not from monitors.
+    /// Whether its requests are the service's work, in contrast to probes and reads of metrics and document.
     is_activity: bool,
     ok: Histogram,
     /// A histogram for each other status that has occurred; the last is for statuses that are not in [`STATUSES`].
@@ -105,7 +105,7 @@ impl HttpMetrics {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The latencies of all requests but those of monitors.
+    /// The latencies of all requests that are activity.
     pub(super) fn activity(&self) -> Snapshot {
         let routes = self.routes();
         let active = routes.iter().filter(|route| route.is_activity);

@@ -29,7 +29,7 @@ pub(crate) struct Request {
     pub(super) head: Arc<RequestHead>,
     /// Whether the route changes something; then the body's type is checked before the handler is called.
     pub(super) is_change: bool,
-    /// Whether a request on a monitors' route has the service token, or no token is configured.
+    /// Whether a request on an exempt route has the service token, or no token is configured.
     pub(super) is_from_service: bool,
     pub(super) body: Result<Bytes, ApiError>,
 }

@@ -25,10 +25,10 @@ pub(crate) struct Route {
     pub(super) answers_head: bool,
     /// Whether the operation changes something: then pages of other origins are refused.
     pub(super) is_change: bool,
-    /// Whether the service's own health leaves the route out of its latencies.
-    pub(super) is_probe: bool,
+    /// Whether its requests are the service's work: in the latencies of the service's health, and traced.
+    pub(super) is_activity: bool,
     /// Whether the rate limit and the service token do not apply.
-    pub(super) is_for_monitors: bool,
+    pub(super) is_exempt: bool,
     pub(super) handler: Handler,
     /// A lookup in memory before the handler is called, whose future costs more than such a response.
     pub(super) cached: Option<Cached>,
@@ -64,8 +64,8 @@ impl Route {
             has_parameters: P::path().contains('{'),
             template: P::path().into(),
             body_bytes_max: limits::BODY_BYTES_MAX,
-            is_probe: false,
-            is_for_monitors: false,
+            is_activity: true,
+            is_exempt: false,
             handler: Arc::new(move |request| handler(Arc::clone(&service), request).boxed()),
             cached: None,
         }
@@ -99,14 +99,14 @@ impl Route {
     }
 
     /// Exempts the route from the rate limit and from the service token.
-    pub(super) fn for_monitors(mut self) -> Self {
-        self.is_for_monitors = true;
+    pub(super) fn exempt(mut self) -> Self {
+        self.is_exempt = true;
         self
     }
 
-    /// Excludes the route from the latencies in the service's health.
-    pub(super) fn into_probe(mut self) -> Self {
-        self.is_probe = true;
+    /// Excludes the route from the latencies in the service's health, and from traces.
+    pub(super) fn without_activity(mut self) -> Self {
+        self.is_activity = false;
         self
     }
 

@@ -53,7 +53,7 @@ impl Routes {
         let health = Arc::new(Health::new(known, counted, &complete, stop_begun.clone()));
         routes.extend(health::routes(&health));
         let endpoint = |route: Route| Endpoint {
-            metrics: metrics.route(format!("{route:?}"), !route.is_probe),
+            metrics: metrics.route(format!("{route:?}"), route.is_activity),
             route,
         };
         Self {

@@ -11,7 +11,7 @@ use crate::dependencies::Report;
 #[derive(Debug, Default)]
 pub(super) struct LedgerPosition {
     known: Mutex<Known>,
-    /// Purchases that were sent again.
+    /// Number of purchases that were sent again.
     pub(super) resent_purchases: Counter,
 }
 

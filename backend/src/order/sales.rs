@@ -20,7 +20,7 @@ use super::{failed, unknown};
 #[cfg(test)]
 mod tests;
 
-/// Minimum timeout. A purchase past its deadline is still sent if it has a key, because an earlier request may have been
+/// The shortest time for which a sale is sent, even past its deadline: if it has a key, an earlier request may have been
 /// decided.
 const SALE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 /// The timeout of one attempt.

@@ -123,7 +123,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Those of [`append`](Self::append); [`Error::Conflict`] also if the store has entries of its own.
     fn restore(&self, expected_head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
-    /// Saves the books as of the entry `at`, so that the next start replays only later entries, and ends a
+    /// Saves the books as of the entry `at`, so that the next start reads only later entries, and ends a
     /// [`restore`](Self::restore). Does nothing if an equal or newer checkpoint exists, or if `at` is not the last entry.
     ///
     /// # Errors

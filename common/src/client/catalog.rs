@@ -100,7 +100,7 @@ pub struct AsOf<T> {
 pub struct Freshness {
     /// The response reflects this entry.
     pub min_position: Option<Position>,
-    /// The response is not older than the request: the catalog first confirms its head with the store.
+    /// The response is not older than the request: the catalog first checks its head with the store.
     pub check_head: bool,
 }
 

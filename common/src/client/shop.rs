@@ -176,7 +176,7 @@ impl ShopClient {
         self.get(format!("/orders/{order}")).await
     }
 
-    /// `PUT /stock/{item}`, for the shopkeeper; see [`change_book`](Self::change_book).
+    /// `PUT /stock/{item}`, which sets or changes a stock, for the shopkeeper; see [`change_book`](Self::change_book).
     pub async fn change_stock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result {
         self.change_book(item, &BookAction::Stock(change), key).await
     }

@@ -14,7 +14,7 @@ use crate::journal::{self, JournalContents, NotSold, NotSoldReason, Outcome, Rec
 
 /// Time after its deadline at which an order unknown to the shop counts as never placed, to allow for clock skew.
 const CLOCK_MARGIN_MS: u64 = 2_000;
-/// Initial lookup count of another program's order: starts with the delay of the fourth lookup.
+/// Another program's order starts as if it had been looked up three times, so it waits longer.
 const OTHERS_CHECKS: u32 = 3;
 
 impl Orders {

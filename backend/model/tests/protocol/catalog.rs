@@ -1,4 +1,4 @@
-//! A catalog: a model of `catalog/ledger.rs` around the program's own deciding code.
+//! A catalog: a model of `catalog/ledger_thread.rs` around the program's own deciding code.
 
 use std::convert::Infallible;
 

@@ -23,7 +23,7 @@ use crate::settings::{AdminToken, ServiceToken};
 use crate::signals::Signals;
 use crate::store;
 
-/// Entries that are appended as one durable batch, and those of the page that completes it.
+/// A batch is appended once it has this many entries; its last page may exceed it.
 const BATCH_ENTRIES: usize = 20_000;
 /// The delay between two polls of a shop without new entries.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);

@@ -23,7 +23,7 @@ const DECISION_TIMEOUT: Duration = Duration::from_secs(30);
 /// The size of the body of an empty batch, in bytes.
 const EMPTY_BODY_BYTES: usize = br#"{"set":[],"withdraw":[]}"#.len();
 
-/// A shop, and the runtime that its client needs.
+/// A running shop as the target of an import, and the runtime that its client needs.
 pub(super) struct ShopTarget {
     shop: ShopClient,
     runtime: Runtime,

@@ -72,17 +72,18 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<O
         CatalogStatus::Edited => files.catalog()?,
         CatalogStatus::Current | CatalogStatus::Outdated => None,
     };
-    let edited = match &catalog {
-        Some(edited) => {
-            let (rows, differences) = compare(&files, edited, &written, &rebuilt.state.books);
+    // The content of the edited file, and its rows if they are valid.
+    let edited = match catalog {
+        Some(content) => {
+            let (rows, differences) = compare(&files, &content, &written, &rebuilt.state.books);
             match edit {
                 _ if differences.is_empty() => None,
                 EditPolicy::Refuse => {
                     let path = files.catalog_path();
                     return Err(Error::Edited { path, differences });
                 }
-                EditPolicy::Discard => Some(rows.ok()),
-                EditPolicy::KeepForImport => Some(Some(rows?)),
+                EditPolicy::Discard => Some((content, rows.ok())),
+                EditPolicy::KeepForImport => Some((content, Some(rows?))),
             }
         }
         None => None,
@@ -117,13 +118,13 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<O
     }
     let digest = found.digest;
     let mut opened = Opened::new(found, rebuilt.state);
-    match (content, &edited, catalog) {
-        (Some(_), Some(_), Some(_)) if edit == EditPolicy::KeepForImport => {
+    match (content, &edited) {
+        (Some(_), Some(_)) if edit == EditPolicy::KeepForImport => {
             opened.append_state.kept_edit = Some(digest);
         }
-        (Some(content), is_edited, catalog) => {
-            if let (Some(_), Some(edited)) = (is_edited, catalog) {
-                files.save_edit(&edited)?;
+        (Some(content), edited) => {
+            if let Some((edited, _)) = edited {
+                files.save_edit(edited)?;
             }
             match files.publish(&content) {
                 // The file is not needed: the ledger contains the same data.
@@ -134,9 +135,9 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<O
                 published => published?,
             }
         }
-        (None, ..) => {}
+        (None, _) => {}
     }
-    opened.manual_edit = edited.flatten();
+    opened.manual_edit = edited.and_then(|(_, rows)| rows);
     opened.is_upgraded = is_upgraded;
     Ok(opened)
 }

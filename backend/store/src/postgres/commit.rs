@@ -17,7 +17,7 @@ use crate::sql::{self, SqlBatch};
 
 /// The limit of the transaction of a batch.
 pub(super) const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long attempts continue without a server while nothing can be durable.
+/// How long a batch is retried without a connection while no COMMIT was sent.
 const ABSENCE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection idle for longer is pinged first, so that a dead one does not leave a commit's outcome unknown.
 const IDLE_MAX: Duration = Duration::from_millis(10);

@@ -34,9 +34,9 @@ const VIOLATIONS_MAX: usize = 7;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, VariantArray, IntoStaticStr)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub(super) enum Check {
-    /// Every acknowledged sale is in the ledger exactly once and as acknowledged.
+    /// Every acknowledged sale is in the ledger as acknowledged, and no order or change is in it twice.
     AcknowledgedSales,
-    /// Every acknowledged restock is in the ledger exactly once and as acknowledged.
+    /// Every acknowledged restock is in the ledger as acknowledged; [`Self::AcknowledgedSales`] reports one done twice.
     AcknowledgedRestocks,
     /// Every order of this run in the ledger was sent with the same content.
     AskedFor,
@@ -46,8 +46,8 @@ pub(super) enum Check {
     OrdersWhole,
     /// Every order has the price and the title of its time.
     Prices,
-    /// The stock at the start plus all changes equals every later stock and the stock at the end. Finds copies that were
-    /// sold twice.
+    /// The stock at the start plus all changes equals every later stock and the stock at the end.
+    /// [`Self::AcknowledgedSales`] reports an order done twice.
     StockAddsUp,
     /// No entry takes a stock below 0: no book is oversold.
     StockNeverNegative,
