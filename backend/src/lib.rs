@@ -4,6 +4,7 @@
 
 pub mod catalog;
 pub mod cli;
+mod client_response;
 #[cfg(feature = "commands")]
 pub mod commands;
 pub mod config;
@@ -33,7 +34,6 @@ mod systemd;
 #[cfg(feature = "otel")]
 mod telemetry;
 mod token;
-mod upstream_problem;
 
 pub use descriptors::raise_limit as raise_limit_of_open_files;
 pub use http::client_network;

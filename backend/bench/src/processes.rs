@@ -89,8 +89,8 @@ impl Program {
             let catalog = start(&[&["catalog"], &filled[..]].concat())?;
             let catalog_url = catalog.url("catalog");
             let order = start(&["order", "--catalog-url", catalog_url, "--listen", ANY_PORT])?;
-            let neighbours = ["--catalog-url", catalog_url, "--order-url", order.url("order")];
-            let frontend = start(&[&["frontend", "--listen", ANY_PORT], &neighbours[..]].concat())?;
+            let dependencies = ["--catalog-url", catalog_url, "--order-url", order.url("order")];
+            let frontend = start(&[&["frontend", "--listen", ANY_PORT], &dependencies[..]].concat())?;
             vec![catalog, order, frontend]
         };
         let (first, last) = processes.first().zip(processes.last()).context("no process")?;

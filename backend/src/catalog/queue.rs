@@ -178,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    fn confirm() -> Job {
+    fn check_head() -> Job {
         Job::CheckHead(Reply::new().0)
     }
 
@@ -186,17 +186,17 @@ mod tests {
     fn batches_and_the_queue_are_bounded_and_a_stop_is_always_accepted() {
         let (queue, mut inbox) = Queue::new(Arc::default());
         for _ in 0..QUEUE_LINES_MAX {
-            queue.push(confirm()).unwrap();
+            queue.push(check_head()).unwrap();
         }
-        assert!(queue.push(confirm()).is_err());
+        assert!(queue.push(check_head()).is_err());
         queue.push(Job::Close(oneshot::channel().0)).unwrap();
         for _ in 0..QUEUE_LINES_MAX / APPEND_LINES_MAX {
             assert_eq!(inbox.take_batch().len(), APPEND_LINES_MAX);
         }
-        queue.push(confirm()).unwrap();
+        queue.push(check_head()).unwrap();
         assert_eq!(inbox.take_batch().len(), 2);
         inbox.close();
-        assert!(queue.push(confirm()).is_err());
+        assert!(queue.push(check_head()).is_err());
         assert!(inbox.take_batch().is_empty());
     }
 }

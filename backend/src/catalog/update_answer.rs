@@ -7,7 +7,7 @@ use common::{Code, Entry, ItemNumber, OrderId, Problem, Reason, limits};
 use super::Error;
 use super::decide::Verdict;
 use super::job::UpdateDecision;
-use crate::upstream_problem::unknown_item;
+use crate::client_response::unknown_item;
 
 /// The answer for a decision. `item` is the book of a change of one book.
 pub(super) fn answer(id: OrderId, item: Option<ItemNumber>, decision: UpdateDecision) -> UpdateAnswer {

@@ -7,8 +7,8 @@ use common::wire::{BatchProblem, BatchReceipt, FastJson, Order, OrderLines, Orde
 use common::{Code, Deadline, OrderId, Timestamp};
 
 use super::Frontend;
+use crate::client_response::unknown_outcome;
 use crate::http::{ApiError, ApiResult, Response};
-use crate::upstream_problem::unknown_outcome;
 
 #[cfg(test)]
 mod tests;

@@ -27,10 +27,10 @@ use live::Live;
 use metrics::FrontendMetrics;
 pub(crate) use routes::routes;
 
+use crate::client_response::{client_problem, update_response};
 use crate::dependencies::Dependencies;
 use crate::http::{ApiResult, DependencyStatus, Exposition, HttpService, KnownStore};
 use crate::token::Token;
-use crate::upstream_problem::{client_problem, update_response};
 
 /// A running front-end.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::Frontend;
 use super::cache::{Cache, CacheKey, Hit};
+use crate::client_response::{client_problem, unknown_item};
 use crate::http::{ApiResult, Response};
-use crate::upstream_problem::{client_problem, unknown_item};
 
 impl Frontend {
     /// The cached response; `None` if it is not fresh enough, or while the feed is disconnected.

@@ -11,8 +11,8 @@ use utoipa::OpenApi;
 use super::cache::CacheKey;
 use super::selector::{Selector, parse_purchase};
 use super::{Frontend, shopkeeper, subscriber};
+use crate::client_response::{client_problem, unknown_order};
 use crate::http::{ApiError, ApiResult, FrameStream, Request, Response, Route, Routes};
-use crate::upstream_problem::{client_problem, unknown_order};
 
 #[derive(OpenApi)]
 #[openapi(

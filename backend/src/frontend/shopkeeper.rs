@@ -9,8 +9,8 @@ use common::wire::{
 use common::{Deadline, ItemNumber, OrderId, Seq, limits};
 
 use super::Frontend;
+use crate::client_response::client_problem;
 use crate::http::{ApiResult, Request, Response};
-use crate::upstream_problem::client_problem;
 
 /// Sets or changes a stock.
 ///

@@ -22,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 use ledger_position::LedgerPosition;
 pub(crate) use routes::routes;
 
+use crate::client_response::unknown_outcome;
 use crate::dependencies::Dependencies;
 use crate::detach_on_drop::DetachOnDrop;
-use crate::upstream_problem::unknown_outcome;
 
 /// A running order service.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use common::wire::{Receipt, ReceiptPage};
 use common::{OrderId, Problem, Seq, limits};
 
 use super::OrderService;
-use crate::upstream_problem::client_problem;
+use crate::client_response::client_problem;
 
 /// Limit on the ledger pages read for one page of receipts. At the limit the page ends early, with a cursor.
 const LEDGER_PAGES_MAX: usize = 10;

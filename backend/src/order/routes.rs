@@ -13,10 +13,10 @@ use futures::future::BoxFuture;
 use utoipa::OpenApi;
 
 use super::OrderService;
+use crate::client_response::unknown_order;
 use crate::http::{
     ApiError, ApiResult, DependencyStatus, Exposition, HttpService, KnownStore, Request, Response, Route, Routes,
 };
-use crate::upstream_problem::unknown_order;
 
 #[derive(OpenApi)]
 #[openapi(

@@ -43,10 +43,10 @@ async fn services_speak_tls_with_each_other_and_with_their_clients() {
     let (certificate, ca) = (authority.issue("shop"), authority.ca());
     let tls = [&certificate.flags()[..], &["--listen", ANY_PORT]].concat();
     let catalog = start(&[&["catalog", "--store", &store.url][..], &tls].concat());
-    let neighbours = ["--ca", ca.to_str().unwrap(), "--catalog-url", catalog.url("catalog")];
-    let order = start(&[&["order"][..], &tls, &neighbours].concat());
+    let dependencies = ["--ca", ca.to_str().unwrap(), "--catalog-url", catalog.url("catalog")];
+    let order = start(&[&["order"][..], &tls, &dependencies].concat());
     let orders = ["--order-url", order.url("order")];
-    let frontend = start(&[&["frontend"][..], &tls, &neighbours, &orders].concat());
+    let frontend = start(&[&["frontend"][..], &tls, &dependencies, &orders].concat());
     assert!(frontend.url("frontend").starts_with("https://127.0.0.1:"));
     let client = Client::trusting(&frontend, "frontend", &ca);
     assert_eq!(client.buy(2, 1, None).await.status, 200);

@@ -209,19 +209,19 @@ fn on_a_full_disk_earlier_decisions_are_answered_beside_new_sales() {
 }
 
 #[test]
-fn a_rejected_job_gets_the_error_and_a_confirmed_head_an_answer() {
+fn a_rejected_job_gets_the_error_and_a_checked_head_an_answer() {
     let (selling, mut sold) = sell(vec![sale(1, 1)]);
     let (changing, mut changed) = change_stock(update(1));
-    let (reply, mut confirmed) = Reply::new();
+    let (reply, mut checked) = Reply::new();
     for job in [selling, changing, Job::CheckHead(reply)] {
         job.reject(Error::Full);
     }
     assert!(matches!(sold.try_recv().unwrap(), Err(Error::Full)));
     assert!(matches!(changed.try_recv().unwrap(), Err(Error::Full)));
-    assert!(matches!(confirmed.try_recv().unwrap(), Err(Error::Full)));
-    let (reply, mut confirmed) = Reply::new();
+    assert!(matches!(checked.try_recv().unwrap(), Err(Error::Full)));
+    let (reply, mut checked) = Reply::new();
     run(&mut catalog(), true, vec![Job::CheckHead(reply)]);
-    assert!(confirmed.try_recv().unwrap().is_ok());
+    assert!(checked.try_recv().unwrap().is_ok());
 }
 
 #[test]

@@ -7,8 +7,8 @@ use common::wire::{Book, BookPage, Topics};
 use common::{ItemNumber, limits};
 
 use super::context::Context;
+use crate::client_response::unknown_item;
 use crate::http::{ApiError, ApiResult, Request, Response};
-use crate::upstream_problem::unknown_item;
 
 /// All topics.
 ///

@@ -45,12 +45,12 @@ impl HttpService for CatalogService {
     fn check_dependencies(&self) -> BoxFuture<'_, DependencyStatus> {
         let check = async {
             // The store may have failed since the last append.
-            let confirm = Freshness {
+            let fresh = Freshness {
                 min_position: None,
                 check_head: true,
             };
-            let confirmed = tokio::time::timeout(limits::PROBE_TIMEOUT, self.ensure_fresh(confirm)).await;
-            let why = match (self.store_problem(), confirmed) {
+            let checked = tokio::time::timeout(limits::PROBE_TIMEOUT, self.ensure_fresh(fresh)).await;
+            let why = match (self.store_problem(), checked) {
                 (Some(problem), _) => problem,
                 (None, Ok(Err(Error::Store(error)))) => error.to_string(),
                 // A full queue of jobs is not a fault of the store.

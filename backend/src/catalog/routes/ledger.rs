@@ -8,8 +8,8 @@ use common::{OrderId, Seq, limits};
 
 use super::context::Context;
 use crate::catalog::feed;
+use crate::client_response::unknown_order;
 use crate::http::{ApiError, ApiResult, Request, Response};
-use crate::upstream_problem::unknown_order;
 
 /// Decides a batch of sales.
 ///

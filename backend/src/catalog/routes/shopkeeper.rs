@@ -8,8 +8,8 @@ use common::wire::{
 use common::{Deadline, ItemNumber, OrderId};
 
 use super::context::Context;
+use crate::client_response::update_response;
 use crate::http::{ApiResult, Request};
-use crate::upstream_problem::update_response;
 
 /// Sets or changes a stock.
 ///

@@ -63,9 +63,9 @@ async fn two_of_each_agree(fixture: StoreFixture) -> String {
         Some(one.delays(&other, first)).filter(|delays| delays.count() > 100)
     });
     let delays = delays.await;
-    for copy in [0, 1] {
+    for instance in [0, 1] {
         for name in SERVICES {
-            run.kill(KillTarget::Service(name, copy)).await;
+            run.kill(KillTarget::Service(name, instance)).await;
         }
     }
     run.kill_in_rounds(plan.kills).await;

@@ -75,9 +75,9 @@ struct Totals {
 
 impl Run {
     /// Waits for the end of any other run, then starts the services and the clients.
-    pub(super) async fn start(fixture: StoreFixture, copies: usize, seed: u64) -> Self {
+    pub(super) async fn start(fixture: StoreFixture, instances: usize, seed: u64) -> Self {
         let turn = TURN.lock().await;
-        let topology = block_in_place(|| Topology::start(fixture, copies, BOOKS));
+        let topology = block_in_place(|| Topology::start(fixture, instances, BOOKS));
         let journal = Journal::new(&topology.fixture.path("acks.jsonl"));
         let workload = Arc::new(Workload::new(journal, topology.clients("frontend")));
         let mut random = StdRng::seed_from_u64(seed);

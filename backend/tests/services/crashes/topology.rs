@@ -16,7 +16,7 @@ pub(super) const SERVICES: [&str; 3] = ["catalog", "order", "frontend"];
 /// The process or processes to kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum KillTarget {
-    /// The copy of the named service with this index.
+    /// The instance of the named service with this index.
     Service(&'static str, usize),
     /// The parent of all processes of the database server.
     Postmaster,
@@ -83,22 +83,22 @@ pub(super) struct Topology {
     pub(super) fixture: StoreFixture,
     /// The catalogs, the order services, the front-ends, in the order in which they start.
     services: Vec<Service>,
-    copies: usize,
+    instances: usize,
 }
 
 impl Topology {
-    /// Starts `copies` of each service; each prefers the upstream services of its own number.
-    pub(super) fn start(fixture: StoreFixture, copies: usize, books: &str) -> Self {
+    /// Starts `instances` of each service; each prefers the dependencies with its own index.
+    pub(super) fn start(fixture: StoreFixture, instances: usize, books: &str) -> Self {
         let books = fixture.file("books.csv", books);
-        let reserve = || -> Vec<_> { (0..copies).map(|_| ReservedAddress::new().unwrap()).collect() };
+        let reserve = || -> Vec<_> { (0..instances).map(|_| ReservedAddress::new().unwrap()).collect() };
         let (catalogs, orders, frontends) = (reserve(), reserve(), reserve());
         let in_preference = |addresses: &[ReservedAddress], preferred: usize| {
             let (first, last) = addresses.split_at(preferred);
             let urls: Vec<String> = last.iter().chain(first).map(ReservedAddress::url).collect();
             urls.join(",")
         };
-        let urls: Vec<_> = (0..copies)
-            .map(|copy| (in_preference(&catalogs, copy), in_preference(&orders, copy)))
+        let urls: Vec<_> = (0..instances)
+            .map(|instance| (in_preference(&catalogs, instance), in_preference(&orders, instance)))
             .collect();
         let mut services = Vec::new();
         for address in catalogs {
@@ -115,7 +115,7 @@ impl Topology {
         let mut topology = Self {
             fixture,
             services,
-            copies,
+            instances,
         };
         topology.start_services();
         topology
@@ -123,8 +123,8 @@ impl Topology {
 
     /// All targets, each once.
     pub(super) fn targets(&self) -> Vec<KillTarget> {
-        let copies = 0..self.copies;
-        let services = copies.flat_map(|copy| SERVICES.map(|name| KillTarget::Service(name, copy)));
+        let instances = 0..self.instances;
+        let services = instances.flat_map(|instance| SERVICES.map(|name| KillTarget::Service(name, instance)));
         let mut targets: Vec<KillTarget> = services.collect();
         if self.fixture.server.is_some() {
             targets.extend([
@@ -139,9 +139,9 @@ impl Topology {
 
     pub(super) fn kill(&mut self, target: KillTarget) {
         match (target, &self.fixture.server) {
-            (KillTarget::Service(name, copy), _) => {
-                let mut copies = self.services.iter_mut().filter(|service| service.name == name);
-                copies.nth(copy).unwrap().process = None;
+            (KillTarget::Service(name, instance), _) => {
+                let mut instances = self.services.iter_mut().filter(|service| service.name == name);
+                instances.nth(instance).unwrap().process = None;
             }
             (KillTarget::Everything, server) => {
                 let processes = self.services.iter_mut().filter_map(|service| service.process.as_mut());
@@ -189,7 +189,7 @@ impl Topology {
         }
     }
 
-    /// A client for each copy of the named service.
+    /// A client for each instance of the named service.
     pub(super) fn clients(&self, name: &str) -> Vec<Client> {
         let services = self.services.iter().filter(|service| service.name == name);
         services.map(Service::client).collect()

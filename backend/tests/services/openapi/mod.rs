@@ -378,8 +378,8 @@ async fn every_route_of_catalog_and_order_service_answers_as_documented() {
 #[tokio::test]
 async fn a_service_without_a_dependency_or_with_too_many_requests_answers_as_documented() {
     let nothing = "http://127.0.0.1:9";
-    let neighbours = ["--catalog-url", nothing, "--order-url", nothing];
-    let process = start(&[&["frontend", "--listen", ANY_PORT], &neighbours[..]].concat());
+    let dependencies = ["--catalog-url", nothing, "--order-url", nothing];
+    let process = start(&[&["frontend", "--listen", ANY_PORT], &dependencies[..]].concat());
     let shop = Documented::of(&process, "frontend").await;
     shop.check("GET /livez", &[], "", 200).await;
     for request in ["GET /readyz", "GET /topics", "GET /search?q=x", "GET /events"] {
@@ -392,7 +392,7 @@ async fn a_service_without_a_dependency_or_with_too_many_requests_answers_as_doc
     let limited = start(
         &[
             &["frontend", "--listen", ANY_PORT, "--rate-limit", "1/s"],
-            &neighbours[..],
+            &dependencies[..],
         ]
         .concat(),
     );

@@ -1,4 +1,4 @@
-//! The responses and problems that a service returns to its client after a call of the service behind it.
+//! The responses and problems that a service returns to its client, also after a call of a dependency.
 
 use common::client::UpdateAnswer;
 use common::{Code, ItemNumber, OrderId, Problem, client};
@@ -45,8 +45,8 @@ pub(crate) fn unknown_item(item: ItemNumber) -> Problem {
     Problem::new(Code::UnknownItem, format!("No book has the number {item}.")).with_item(item)
 }
 
-/// Whether a refusal concerns the client's request. The others mean that this service's settings do not fit the service behind
-/// it: a wrong address, another token, a forbidden host.
+/// Whether a refusal concerns the client's request. The others mean that this service's settings do not fit its
+/// dependency: a wrong address, another token, a forbidden host.
 fn concerns_client(code: Code) -> bool {
     match code {
         Code::InvalidRequest
