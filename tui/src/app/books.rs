@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use common::ItemNumber;
+use common::{Description, ItemNumber};
 use common::wire::{Book, StockEvent};
 
 use super::sanitize::sanitized;
@@ -89,9 +89,10 @@ impl Books {
         {
             return;
         }
-        let (number, author) = (book.item.to_string(), book.author.as_deref().unwrap_or_default());
+        let Description { topic, author } = book.description();
+        let (number, author) = (book.item.to_string(), author.as_deref().unwrap_or_default());
         // Fuzzy matching covers the first two fields.
-        let text = SearchText::new(&[&*book.title, author, &*book.topic, number.as_str()], 2);
+        let text = SearchText::new(&[&*book.title, author, &*topic, number.as_str()], 2);
         self.search_texts.insert(book.item, text);
     }
 

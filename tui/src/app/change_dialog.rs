@@ -153,6 +153,7 @@ impl ChangeDialog {
 
     fn typed(&self, wanted: ChangeField) -> &str {
         let input = self.inputs.iter().find(|(field, _)| *field == wanted);
+        debug_assert!(input.is_some(), "the dialog lacks the field {wanted:?}");
         input.map_or("", |(_, input)| input.value().trim())
     }
 

@@ -113,9 +113,12 @@ pub(super) async fn lookup(shop: &ShopConnection, item: ItemNumber, out: &Output
 
 /// A book as names and values.
 pub(super) fn book(book: &Book) -> String {
-    let names = ["item", "title", "author", "topic", "cost", "stock"];
-    let mut lines: Vec<_> = names.into_iter().zip(values(book)).collect();
-    lines.retain(|(name, _)| *name != "author" || book.author.is_some());
+    let [item, title, author, topic, cost, stock] = values(book);
+    let mut lines = vec![("item", item), ("title", title)];
+    if book.author.is_some() {
+        lines.push(("author", author));
+    }
+    lines.extend([("topic", topic), ("cost", cost), ("stock", stock)]);
     pairs(&lines)
 }
 
