@@ -38,20 +38,11 @@ pub struct BookMeta {
 
 impl From<Book> for BookMeta {
     fn from(book: Book) -> Self {
-        let Book {
-            item,
-            title,
-            author,
-            topic,
-            cost,
-            stock: _,
-            seq: _,
-        } = book;
         Self {
-            item,
-            title,
-            description: Description { topic, author },
-            cost,
+            item: book.item,
+            description: book.description(),
+            title: book.title,
+            cost: book.cost,
         }
     }
 }

@@ -120,8 +120,8 @@ impl Generator {
             stock: Stock::try_from(stock)?,
             cost: Cost::try_from(cents)?,
             description: Description {
-                topic: topic_name(topic).into(),
                 author: author.map(ArcStr::from),
+                ..Description::new(topic_name(topic))
             },
         })
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use common::{Description, ItemNumber};
 use common::wire::{Book, StockEvent};
+use common::{Description, ItemNumber};
 
 use super::sanitize::sanitized;
 use super::stock_history::StockHistory;

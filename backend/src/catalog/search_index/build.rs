@@ -82,7 +82,7 @@ impl SearchIndex {
 
     fn words_in(&self, field: Field) -> Lists {
         let mut lists = Lists::default();
-        // Many books share an author or a topic.
+        // Many books share an author or a topic, few a title.
         let mut known = HashMap::<&str, Vec<usize>, RandomState>::default();
         let mut of_title = Vec::new();
         for (_, book) in self.iter() {
@@ -90,7 +90,7 @@ impl SearchIndex {
             of_title.clear();
             let numbers = match field {
                 Field::Title => &mut of_title,
-                Field::Author | Field::Topic => known.entry(text).or_default(),
+                _ => known.entry(text).or_default(),
             };
             if numbers.is_empty() {
                 for_each_index_word(text, |word| numbers.push(lists.number(word)));
