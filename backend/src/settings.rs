@@ -210,7 +210,7 @@ pub struct CatalogUrl {
     pub ca: Option<PathBuf>,
 }
 
-/// `bookstored all`.
+/// `bookstored all`, and the shop that the terminal starts itself.
 #[derive(Debug, Clone, Args)]
 #[command(mut_arg("listen", |arg| arg.help("Where the front-end listens; port 0 takes a free one")))]
 pub struct AllInOneSettings {
