@@ -83,7 +83,7 @@ pub(crate) enum Error {
     },
     #[error("{} was written by a newer version of this program", .0.display())]
     Newer(PathBuf),
-    #[error("the file of the basket is damaged and is now {}", .0.display())]
+    #[error("the basket file is damaged; it was renamed to {}", .0.display())]
     Damaged(PathBuf),
     #[error("another program has changed the basket")]
     Conflict,

@@ -29,7 +29,7 @@ use crate::config::Config;
     about = "The bookstore for the terminal: browse and buy, in a screen or by script, and load-test a shop.",
     after_help = "Configuration: bookstore/config.toml in the user's configuration folder ($XDG_CONFIG_HOME); flags and \
                   environment variables override it.\n\
-                  Exit codes: 0 done · 1 refused or not found · 2 wrong usage · 3 no answer, outcome unknown · \
+                  Exit codes: 0 done · 1 refused or not found · 2 wrong usage · 3 no answer, server error or unknown outcome · \
                   4 audit violation · 129 terminal closed · 130 interrupted · 131 quit · 143 terminated"
 )]
 pub(crate) struct Cli {
@@ -56,7 +56,7 @@ pub(crate) struct ShopArgs {
     /// The configuration file's address.
     #[arg(skip)]
     configured_url: Option<String>,
-    /// Trust the authorities in this PEM file instead of the system's, for an https:// address
+    /// Trust the certificate authorities in this PEM file instead of the system's, for https:// addresses
     #[arg(long, global = true, env = "BOOKSTORE_CA", value_name = "FILE", value_hint = ValueHint::FilePath)]
     ca: Option<PathBuf>,
     /// The shopkeeper's token
@@ -197,7 +197,7 @@ pub(crate) enum OfflineCommand {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// List what was bought here, by the screen and by commands, at any shop
+    /// List your orders from this computer, placed on the screen or by commands, at any shop
     Orders(OrdersArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),

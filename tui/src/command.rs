@@ -117,13 +117,13 @@ commands! {
     }
     "Charts" {
         Freeze "Space" "freeze" "Freeze the screen, or unfreeze it"
-        Longer "+" "longer" "Show a longer time"
-        Shorter "-" "shorter" "Show a shorter time"
+        Longer "+" "longer" "Show a longer time range"
+        Shorter "-" "shorter" "Show a shorter time range"
         All "=" "all" "Show the whole history"
-        Expand "e" "expand" "Show the chart over the whole frame"
+        Expand "e" "expand" "Show the chart in the whole window"
     }
     "Autopilot" {
-        Start "s" "start" "Start random shoppers, after a question, or stop them"
+        Start "s" "start" "Start random shoppers, after a confirmation, or stop them"
         Pause "p" "pause" "Pause the shoppers, or resume them"
         Fewer "[" "fewer" "Remove shoppers"
         More "]" "more" "Add shoppers"

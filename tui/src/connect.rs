@@ -34,7 +34,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Store(#[from] service::Error),
     /// Another program holds the store's lock and has not published its address.
-    #[error("{locked}; it does not publish its address, so name it with --url")]
+    #[error("{locked}; that program does not publish its shop's address, so give it with --url")]
     NoAddress { locked: store::Error },
     /// The address does not answer as a front-end does.
     #[error(transparent)]

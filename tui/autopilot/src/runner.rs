@@ -70,7 +70,7 @@ pub(super) async fn run(shared: &Arc<RunState>) -> Result<Report, Error> {
         audited = auditor.close(&sample) => Some(audited),
         () = shared.abort.cancelled() => None,
     };
-    let audited = closed.unwrap_or_else(|| auditor.partial(Some("it was cut short".to_owned())));
+    let audited = closed.unwrap_or_else(|| auditor.partial(Some("the audit was interrupted".to_owned())));
     Ok(report(shared, &plans, audited, overview))
 }
 

@@ -149,7 +149,7 @@ impl Series {
         if let Some((path, file)) = &mut self.file
             && let Err(error) = write(file)
         {
-            tracing::warn!(%error, path = %path.display(), "the series is not written any more");
+            tracing::warn!(%error, path = %path.display(), "the CSV file cannot be written; it ends here");
             self.file = None;
         }
     }

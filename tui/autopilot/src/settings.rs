@@ -52,7 +52,7 @@ pub struct Settings {
     /// Start this many operations a second, however slow the answers are; latency counts from the scheduled start
     #[arg(long, value_name = "PER_SECOND", value_parser = parse_rate)]
     pub rate: Option<f64>,
-    /// Do not measure for this time at the start; the audit covers it
+    /// Exclude this time at the start from the measurements; the audit includes it
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
     pub warm_up: Duration,
     /// Start the shoppers one after another over this time

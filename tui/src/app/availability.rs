@@ -56,7 +56,7 @@ impl Command {
             Self::AddBook => only_shop().or_else(|| app.changing_disabled_reason()),
             Self::Copy => app.copy_text().is_none().then(|| "there is nothing to copy".to_owned()),
             Self::Reconnect if app.connection.store_closed.is_some() => Some("the shop's store is closed".to_owned()),
-            Self::Reconnect => app.connection.is_live().then(|| "it is connected".to_owned()),
+            Self::Reconnect => app.connection.is_live().then(|| "the connection is live".to_owned()),
             Self::Freeze | Self::Longer | Self::Shorter | Self::All | Self::Expand => match app.screen {
                 Screen::Autopilot => (!run.has_run).then(|| "there is no chart yet".to_owned()),
                 Screen::Shop if self == Self::Freeze => None,

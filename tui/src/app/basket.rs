@@ -167,7 +167,7 @@ impl Basket {
         if self.line(item).is_none() {
             if self.lines().len() >= limits::ORDER_LINES_MAX {
                 return Err(format!(
-                    "The basket has {} books, the most of one order",
+                    "The basket has {} books, the limit of one order",
                     limits::ORDER_LINES_MAX
                 ));
             }

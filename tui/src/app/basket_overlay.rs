@@ -104,7 +104,7 @@ impl App {
         } else if self.basket.generation > 0 {
             self.notify(
                 Severity::Info,
-                "Another program has changed the basket; it is shown as it is now",
+                "Another program has changed the basket; the changed basket is shown",
             );
         }
         self.basket.replace(generation, read);
@@ -161,7 +161,10 @@ impl App {
             .map(|line| super::basket::shown_title(line, &self.books))
             .collect();
         self.basket.remove(items);
-        self.notify(Severity::Info, &format!("Out of the basket: {}", titles.join(", ")));
+        self.notify(
+            Severity::Info,
+            &format!("Removed from the basket: {}", titles.join(", ")),
+        );
         vec![self.save_basket()]
     }
 

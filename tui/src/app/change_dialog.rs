@@ -181,18 +181,20 @@ impl ChangeDialog {
             return Ok((item.map_err(named(ChangeField::Number))?, Change::Add(fields)));
         };
         let change = match (price, stock) {
-            (None, None) => return Err("state a new stock or a new price".to_owned()),
+            (None, None) => return Err("enter a new stock or a new price".to_owned()),
             (None, Some(stock)) => Change::Ready(BookAction::Stock(stock)),
             (Some(price), None) => Change::Price(price, None),
             (Some(price), Some(StockChange::To(stock))) => Change::Price(price, Some(stock)),
-            (Some(_), Some(StockChange::By(_))) => return Err("with a new price, state the whole stock".to_owned()),
+            (Some(_), Some(StockChange::By(_))) => {
+                return Err("with a new price, enter the total stock".to_owned());
+            }
         };
         Ok((item, change))
     }
 
     fn new_book(&self, price: Option<Cost>, stock: Option<StockChange>) -> Result<BookFields, String> {
         let stock = match stock {
-            Some(StockChange::By(_)) => return Err("Stock: expected the whole stock".to_owned()),
+            Some(StockChange::By(_)) => return Err("Stock: expected the total, not a change".to_owned()),
             Some(StockChange::To(stock)) => Some(stock),
             None => None,
         };
@@ -221,7 +223,7 @@ impl Change {
             })),
             (Self::Price(..), None) => Err("the book has left the catalog".to_owned()),
             (Self::Add(fields), None) => Ok(BookAction::Set(fields)),
-            (Self::Add(_), Some(book)) => Err(format!("the number {} is that of {}", book.item, book.title)),
+            (Self::Add(_), Some(book)) => Err(format!("the number {} belongs to {}", book.item, book.title)),
         }
     }
 }

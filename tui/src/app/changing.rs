@@ -108,7 +108,7 @@ impl App {
             return;
         }
         let left = match &dialog.step {
-            ChangeStep::Sent(_) => Some("The change is on its way; a message will say how it ended"),
+            ChangeStep::Sent(_) => Some("The change was sent; a message will show its outcome"),
             ChangeStep::Unknown(..) => Some("Whether the change was done is unknown; look at the book again"),
             ChangeStep::Editing | ChangeStep::ConfirmingWithdrawal => None,
         };

@@ -66,9 +66,9 @@ impl App {
             StreamItem::Event(ShopEvent::Upstream(upstream)) => {
                 let was_live = std::mem::replace(&mut self.connection.upstream_live, upstream.live);
                 if upstream.live && !was_live {
-                    self.notify(Severity::Success, "The shop has its catalog back");
+                    self.notify(Severity::Success, "The shop can reach its catalog again");
                 } else if was_live && !upstream.live {
-                    let text = "The shop lost its catalog; prices and stock may be old";
+                    let text = "The shop cannot reach its catalog; prices and stock may be out of date";
                     self.notify(Severity::Warning, text);
                 }
             }
@@ -133,7 +133,7 @@ impl App {
             self.connection.live_from = hello.seq;
         }
         let mut effects = if store_changed {
-            let text = "This is another store now; everything is loaded again";
+            let text = "The shop now uses another store; everything is loaded again";
             self.notify(Severity::Warning, text);
             self.with_shop(ShopScreen::reset)
         } else {

@@ -33,7 +33,7 @@ impl Orders {
             let lines = format::plural(u64::try_from(contents.skipped).unwrap_or(u64::MAX), "line");
             shared.notify(
                 Severity::Warning,
-                &format!("Skipped {lines} of the file of your orders that cannot be parsed"),
+                &format!("Skipped {lines} in the file of your orders, because they cannot be parsed"),
             );
         }
         let mut older = journal::recorded_orders(contents.records);
@@ -53,7 +53,7 @@ impl Orders {
             match record {
                 Record::Sent(sent) => {
                     if self.find(sent.order).is_none() {
-                        let why = "another program is buying it".to_owned();
+                        let why = "another program is placing this order".to_owned();
                         let mut purchase = Purchase::sent_before(sent, OrderState::Unknown { why });
                         // The other program records the outcome, unless it is killed.
                         purchase.checks = OTHERS_CHECKS;
@@ -173,7 +173,7 @@ impl Orders {
                 let why = "the shop did not decide it before its deadline".to_owned();
                 not_placed(order, why, shared)
             }
-            (true, true) => unknown("the shop does not know it yet"),
+            (true, true) => unknown("the shop does not have it yet"),
             (true, false) => {
                 // No later lookup in this store finds it.
                 self.set_state(order, unknown("this shop does not know it"), shared);

@@ -73,7 +73,7 @@ impl App {
             basket: Basket::default(),
             services: Services::default(),
             autopilot: AutopilotState {
-                available: Err("opening the store comes first".to_owned()),
+                available: Err("the store is still being opened".to_owned()),
                 status: RunStatus::default(),
             },
             notices: Notices::default(),

@@ -19,11 +19,11 @@ pub(crate) struct AutopilotArgs {
     /// The settings of the run.
     #[command(flatten)]
     pub(crate) settings: Settings,
-    /// Run a separate store and inject faults: kill, pause, restart, delay, cut, drop, duplicate
+    /// Run services with a temporary store and inject faults into them: kill, pause, restart, delay, cut, drop, duplicate
     #[arg(long)]
     pub(crate) faults: bool,
-    /// Shop at your own store, and really buy there; without it and without an address, the run has a store of its own that is
-    /// thrown away
+    /// Run at your own store, where the purchases are real; without this flag and without --url the run uses a temporary store
+    /// that is removed at the end
     #[arg(long, conflicts_with = "faults")]
     pub(crate) own_store: bool,
     /// The options of the screen.
@@ -41,10 +41,10 @@ pub(crate) struct AutopilotArgs {
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("query").required(true).args(["words", "topic"]))]
 pub(crate) struct SearchArgs {
-    /// Words; each must begin a word of the title, author or topic
+    /// Words to find: each must be the beginning of a word in the title, author or topic
     #[arg(value_name = "WORDS")]
     pub(crate) words: Vec<String>,
-    /// All books of this topic
+    /// Show the books of this topic
     #[arg(long, value_name = "T")]
     pub(crate) topic: Option<String>,
     /// Show at most this many books
@@ -55,10 +55,11 @@ pub(crate) struct SearchArgs {
 /// Arguments of `buy`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BuyArgs {
-    /// The books' item numbers, each with its number of copies; several are one order, sold whole or not at all
+    /// Item numbers of the books, each optionally with a number of copies, like 2:3; several books are one order, sold
+    /// completely or not at all
     #[arg(value_name = "N[:Q]", required = true, value_parser = parse_line)]
     lines: Vec<(ItemNumber, Option<Quantity>)>,
-    /// Number of copies, 1 to 100, of each book that names none
+    /// Number of copies, 1 to 100, of each book that is given without one
     #[arg(long, value_name = "Q", default_value_t)]
     quantity: Quantity,
     /// The order's id; generated if absent
@@ -101,22 +102,22 @@ pub(crate) struct SshdArgs {
     /// The server's private key, in OpenSSH's format [default: one that the first start creates in the data folder]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) host_key: Option<PathBuf>,
-    /// The public keys that may change books, in the form of authorized_keys; needs the shopkeeper's token
+    /// Public keys of the shopkeepers, who may change books, in the format of authorized_keys; needs the shopkeeper's token
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) shopkeepers: Option<PathBuf>,
-    /// The most sessions at once
+    /// Limit of concurrent connections
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = parse_count)]
     pub(crate) max_sessions: usize,
-    /// The most sessions of one client address at once (IPv6: of a /64)
+    /// Limit of concurrent connections per client address (IPv6: per /64)
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = parse_count)]
     pub(crate) max_per_address: usize,
-    /// The most sessions of one key at once
+    /// Limit of concurrent sessions per key
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = parse_count)]
     pub(crate) max_per_key: usize,
-    /// How long a client may take to log in and ask for the shop
+    /// Time limit from the connection to the start of the session
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = parse_duration)]
     pub(crate) login_timeout: Duration,
-    /// Close a screen at which no key was pressed for so long
+    /// Close a screen after this time without a key press
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = parse_duration)]
     pub(crate) idle_timeout: Duration,
     /// Close a session after this time
@@ -160,7 +161,7 @@ impl RestockArgs {
 /// Arguments of `add`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AddArgs {
-    /// The book's item number, which no book has yet
+    /// Item number of the new book, not used by another book
     #[arg(value_name = "N")]
     pub(crate) item: ItemNumber,
     /// Its title
@@ -175,7 +176,7 @@ pub(crate) struct AddArgs {
     /// Its author
     #[arg(long, value_name = "A")]
     author: Option<String>,
-    /// The number of copies [default: none]
+    /// The number of copies in stock [default: 0]
     #[arg(long, value_name = "S")]
     stock: Option<Stock>,
 }

@@ -24,7 +24,7 @@ pub(crate) struct RemoteCli {
 pub(crate) enum RemoteCommand {
     #[command(flatten)]
     Customer(CustomerCommand),
-    /// List what you bought here
+    /// List the orders of your key or, as a guest, of this session
     Orders(OrdersArgs),
 }
 

@@ -77,7 +77,7 @@ impl OrderRecord {
 }
 
 async fn print_unrecorded(why: &str, out: &Output) {
-    out.print_notice(&format!("`bookstore orders` will not show this: {why}"))
+    out.print_notice(&format!("`bookstore orders` will not list this order: {why}"))
         .await;
 }
 

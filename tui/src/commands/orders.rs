@@ -65,8 +65,10 @@ pub(crate) fn read() -> Result<JournalContents, Error> {
 pub(crate) async fn run(contents: JournalContents, args: &OrdersArgs, out: &Output) -> Result<Exit, Error> {
     if contents.skipped > 0 {
         let lines = format::plural(u64::try_from(contents.skipped).unwrap_or(u64::MAX), "line");
-        out.print_notice(&format!("skipped {lines} of the list of orders that cannot be parsed"))
-            .await;
+        out.print_notice(&format!(
+            "skipped {lines} in the file of your orders, because they cannot be parsed"
+        ))
+        .await;
     }
     let mut orders = journal::recorded_orders(contents.records);
     if let Some(order) = args.order {
@@ -86,7 +88,7 @@ pub(crate) async fn run(contents: JournalContents, args: &OrdersArgs, out: &Outp
     match (out.is_json(), args.csv) {
         (true, _) => out.json(&List { orders }).await?,
         (false, true) => out.write_all(csv(&orders)?).await?,
-        (false, false) if orders.is_empty() => out.print_notice("Nothing was bought here yet.").await,
+        (false, false) if orders.is_empty() => out.print_notice("No orders yet.").await,
         (false, false) => out.print(&as_table(&orders, out.width())).await?,
     }
     if unknown > 0 {

@@ -65,7 +65,7 @@ pub(super) async fn buy(
         Ending::Answered(answer, was_decided_before) => {
             if was_decided_before {
                 let sentence = format!(
-                    "this --key was used before; this is the answer of that time, and nothing was bought now\n  order  {order}"
+                    "this --key was used before; this is the answer to that order, and nothing was bought now\n  order  {order}"
                 );
                 out.print_notice(&sentence).await;
             }

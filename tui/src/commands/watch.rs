@@ -35,7 +35,7 @@ pub(crate) async fn print(item: &StreamItem<ShopEvent>, out: &Output) -> Result<
         StreamItem::Event(ShopEvent::Stock(change)) if out.is_json() => write_json(out, change).await,
         StreamItem::Event(ShopEvent::Stock(change)) => out.write_line(stock_line(change).as_bytes()).await,
         StreamItem::Event(ShopEvent::Resync(resync)) => {
-            let plain = || format!("changes up to {} were left out", resync.seq);
+            let plain = || format!("skipped the changes up to {}", resync.seq);
             report(out, resync, plain).await
         }
         StreamItem::Event(ShopEvent::Upstream(upstream)) => {

@@ -184,7 +184,9 @@ async fn find(store: &store::Url, token: Option<&str>, known: Option<&str>) -> R
                 let url = services.url();
                 let notice = match known {
                     None => format!("opened the store {store} at {url}"),
-                    Some(_) => format!("the shop that had the store {store} open has ended; opened it at {url}"),
+                    Some(_) => {
+                        format!("the program that had the store {store} open has ended; opened the store at {url}")
+                    }
                 };
                 return Ok(Found {
                     notice,

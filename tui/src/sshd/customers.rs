@@ -45,7 +45,7 @@ pub(super) enum Error {
         path.display()
     )]
     NoKey { path: PathBuf, line: usize },
-    #[error("this key has as many sessions as it may have at once; close one")]
+    #[error("this key has reached its limit of concurrent sessions; close one of them")]
     TooMany,
 }
 

@@ -154,7 +154,8 @@ async fn run_screen(
     let terminal = RemoteTerminal::new(screen.size, display.mouse, chunks.clone())?;
     let mut connection = server.connection_of(identity).await;
     if *identity == Identity::Guest {
-        let notice = "You are a guest: your orders end with this session. With a key (ssh-keygen) they are kept";
+        let notice = "You are a guest: your orders are forgotten when this session ends. Log in with a key \
+                      (ssh-keygen) to keep them";
         connection.notice = Some(notice.to_owned());
     }
     let events = Arc::clone(&server.events);

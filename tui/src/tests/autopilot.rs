@@ -44,7 +44,7 @@ fn y_or_tab_and_enter_starts_a_run_at_a_shop_on_this_machine() {
 fn at_a_shop_on_another_machine_its_host_must_be_typed() {
     let mut shop = at_autopilot("http://shop.example:8080");
     shop.press("s");
-    shop.assert_shows("Type shop.example to go on");
+    shop.assert_shows("Type shop.example to continue");
     shop.press("y Enter");
     shop.press("Tab Enter");
     assert!(!has_started(&shop));

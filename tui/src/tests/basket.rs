@@ -106,7 +106,7 @@ fn the_basket_takes_20_books_and_100_copies_of_each() {
         shop.press("a Down");
     }
     shop.press("a");
-    shop.assert_shows("The basket has 20 books, the most of one order");
+    shop.assert_shows("The basket has 20 books, the limit of one order");
     assert_eq!(in_basket(&shop).len(), 20);
     shop.press("Home B 9 9");
     shop.press("+ +");

@@ -118,10 +118,10 @@ fn neither_the_key_that_opened_it_nor_a_held_key_nor_enter_on_cancel_changes_any
 #[test]
 fn wrong_numbers_are_named_and_nothing_is_sent() {
     for (keys, why) in [
-        ("t y", "state a new stock or a new price"),
+        ("t y", "enter a new stock or a new price"),
         ("t Tab Tab 1 . 2 . 3 Tab y", "Price: expected a cost"),
         ("t Tab + - Tab Tab y", "Stock: expected"),
-        ("t Tab + 1 Tab 9 Tab y", "with a new price, state the whole stock"),
+        ("t Tab + 1 Tab 9 Tab y", "with a new price, enter the total stock"),
         ("T Tab Tab S Tab Tab n Tab 1 Tab Tab y", "Number: expected"),
         ("T Tab 7 Tab S Tab Tab n Tab Tab Tab y", "Price: expected a cost"),
         ("T Tab 7 Tab Tab Tab n Tab 1 Tab Tab y", "title: expected a text"),

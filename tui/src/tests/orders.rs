@@ -102,7 +102,7 @@ fn sold_out_is_an_outcome_and_not_an_error() {
     );
     let record = Record::NotSold(not_sold.clone());
     assert_eq!(shop.effects, [Effect::AppendJournal(record)]);
-    shop.assert_shows("None were left when its turn came.");
+    shop.assert_shows("None were left when the order was decided.");
 }
 
 #[test]

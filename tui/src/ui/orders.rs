@@ -275,7 +275,7 @@ pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) ->
                     Some(left) => format!("Only {left}"),
                     None => "Too few".to_owned(),
                 };
-                format!("{left} were left when its turn came. Nothing was bought or charged.")
+                format!("{left} were left when the order was decided. Nothing was bought or charged.")
             }
             (NotSoldReason::Refused, _) => format!("{detail}. Nothing was bought."),
             (NotSoldReason::NotPlaced, _) => format!("Nothing was bought: {detail}."),

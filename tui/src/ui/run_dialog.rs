@@ -17,15 +17,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &RunDialog) {
     let shoppers = format::plural(canvas.app.autopilot.status.shoppers, "random shopper");
     let shop = &canvas.app.connection.shop_name;
     let mut lines = vec![Line::default()];
-    lines.extend(canvas.wrapped(&format!("Let {shoppers} in at {shop}?"), width, 3, palette.strong));
+    lines.extend(canvas.wrapped(&format!("Start {shoppers} at {shop}?"), width, 3, palette.strong));
     lines.push(Line::default());
-    let warning = "They really buy, as fast as the shop answers. What they buy stays sold.";
+    let warning = "Their purchases are real and stay sold. They buy as fast as the shop answers.";
     lines.extend(canvas.wrapped(warning, width, 3, palette.warn));
     lines.push(Line::default());
     // The text field and the buttons always stay.
     let typed_rows = match &dialog.host {
         Some(host) => {
-            lines.extend(canvas.wrapped(&format!("Type {host} to go on:"), width, 2, palette.text));
+            lines.extend(canvas.wrapped(&format!("Type {host} to continue:"), width, 2, palette.text));
             2
         }
         None => 0,

@@ -131,7 +131,7 @@ fn draw_store(canvas: &mut Canvas<'_>, area: Rect) {
     let (events, style) = match (chip, &connection.stream) {
         _ if let Some(why) = &connection.store_closed => (format!("closed: {why}"), palette.bad),
         (Chip::Live | Chip::Frozen, _) => ("live".to_owned(), palette.good),
-        (_, StreamState::Live) => ("the front-end lost its catalog".to_owned(), palette.warn),
+        (_, StreamState::Live) => ("the shop cannot reach its catalog".to_owned(), palette.warn),
         (_, StreamState::Waiting { reason, .. }) => (reason.clone(), palette.warn),
         (_, StreamState::Connecting { .. }) => ("connecting".to_owned(), palette.warn),
     };

@@ -88,7 +88,7 @@ fn a_store_with_wrong_data_is_a_violation() {
         (
             Fault::ForgetsSales,
             "acknowledged_sales",
-            "was acknowledged and is not in the ledger as entry",
+            "was acknowledged, but is not in the ledger as entry",
         ),
         (Fault::MiscountsStock, "stock_adds_up", "but the stock is"),
         (

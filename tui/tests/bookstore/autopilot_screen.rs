@@ -27,7 +27,7 @@ fn keys_control_the_run_and_the_terminal_is_restored_with_the_summary() {
         // The hint is updated after the run's state; until then `s` is disabled.
         screen.wait_for_text("s start");
         screen.press("s");
-        screen.wait_for_text("They really buy");
+        screen.wait_for_text("Their purchases are real");
         screen.press("y");
         screen.wait_for_text("● running");
         screen.press(" ");

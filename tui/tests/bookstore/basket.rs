@@ -121,7 +121,7 @@ fn a_damaged_basket_is_moved_aside_and_reported() {
     let file = file.max().unwrap();
     std::fs::write(&file, "{\"format\":1,\"lines\":7}").unwrap();
     let mut screen = open_local(&home);
-    screen.wait_for_text("is damaged and is now");
+    screen.wait_for_text("is damaged; it was renamed");
     assert!(file.with_extension("json.damaged").exists());
     screen.press("a");
     screen.wait_for_text("basket 1 · 30.00");

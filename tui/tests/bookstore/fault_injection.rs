@@ -70,7 +70,7 @@ fn a_shop_without_a_seeded_bug_is_clean() {
 fn every_seeded_bug_of_baskets_is_caught_and_its_order_named() {
     for (bug, check, words) in [
         ("lost-line", "orders_whole", "but was acknowledged as line 1 of"),
-        ("half-sold", "orders_whole", "does not continue what is before it"),
+        ("half-sold", "orders_whole", "does not continue the entry before it"),
         ("mispriced-line", "acknowledged_sales", "is not what was acknowledged"),
     ] {
         let folder = tempfile::tempdir().unwrap();

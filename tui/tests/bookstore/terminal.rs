@@ -179,7 +179,7 @@ fn copy_sort_log_and_redraw_work() {
         written.matches("graduate").count() > drawn
     });
     screen.press("R");
-    screen.wait_for_text("Cannot reconnect now: it is connected");
+    screen.wait_for_text("Cannot reconnect now: the connection is live");
 }
 
 #[test]

@@ -159,7 +159,7 @@ impl AnswerChecker {
         self.findings.count(check, 1);
         let order = self.run_id.order(change.key);
         let detail = format!(
-            "order {order} was acknowledged and is not in the ledger as entry {}",
+            "order {order} was acknowledged, but is not in the ledger as entry {}",
             change.seq
         );
         let history = [change.describe()].into_iter().chain(contradiction).collect();

@@ -101,7 +101,7 @@ impl Auditor {
     pub(crate) async fn close(&mut self, start: &BookSample) -> Audited {
         let end = self.read_end(start).await;
         let read = match (self.shared.shop.is_shopkeeper(), &end) {
-            (false, _) => Err("the ledger is the shopkeeper's: give the token".to_owned()),
+            (false, _) => Err("reading the ledger needs the shopkeeper's token".to_owned()),
             (true, Err(error)) => Err(format!("the sample could not be read: {error}")),
             (true, Ok(end)) => self
                 .read_to_end(end)
@@ -112,7 +112,7 @@ impl Auditor {
             .shared
             .history()
             .error()
-            .map(|error| format!("the history is not whole: {error}"));
+            .map(|error| format!("the history of the run is incomplete: {error}"));
         let mut audited = self.partial(read.err().or(incomplete));
         let end = end.unwrap_or_default().into_iter();
         audited.end = end.map(|(item, (stock, _))| (item, stock)).collect();

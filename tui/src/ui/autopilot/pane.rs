@@ -57,7 +57,7 @@ impl ScreenView for AutopilotPane {
             None => {
                 let shoppers = self.controller.shoppers();
                 let noun = if shoppers == 1 { "shopper" } else { "shoppers" };
-                let hint = format!(" Press s to let {shoppers} random {noun} in: they really buy.");
+                let hint = format!(" Press s to start {shoppers} random {noun}: their purchases are real.");
                 let lines = vec![
                     Line::default(),
                     Line::styled(" No run has been started.", appearance.palette.text),
