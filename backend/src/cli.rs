@@ -25,10 +25,10 @@ pub struct Cli {
     /// How it logs.
     #[command(flatten)]
     pub logging: LogSettings,
-    /// A configuration file (TOML): its keys are the long names of flags, which override it, as variables do
+    /// A configuration file (TOML) whose keys are the long names of flags; flags and environment variables override it
     #[arg(long, global = true, env = "BOOKSTORE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// What is logged, like `debug` or `info,backend::catalog=debug`
+    /// Filter of the log, like `debug` or `info,backend::catalog=debug`
     #[arg(long, global = true, env = "BOOKSTORE_LOG", value_name = "FILTER")]
     pub log: Option<String>,
     /// What to do.
@@ -52,7 +52,7 @@ pub enum Command {
     Man(ManArgs),
     /// Print the settings in force and where each comes from: a flag, a variable, the configuration file or a default
     ///
-    /// Takes the flags of the service, whose settings are printed in the form of a configuration file, without secrets.
+    /// Takes the flags of that service. The output has the form of a configuration file and contains no secrets.
     Config(ConfigArgs),
 }
 
@@ -89,7 +89,7 @@ pub enum Services {
     Catalog(CatalogArgs),
     /// Run the order service: buying, receipts, order queries
     Order(OrderArgs),
-    /// Run the front-end: the public HTTP
+    /// Run the front-end: the shop's public HTTP interface
     Frontend(FrontendArgs),
 }
 

@@ -29,7 +29,7 @@ impl CompletionsArgs {
 /// The arguments of `man`.
 #[derive(Debug, Clone, Args)]
 pub struct ManArgs {
-    /// The folder
+    /// Write the pages to this folder instead of printing one
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     folder: Option<PathBuf>,
 }

@@ -19,7 +19,7 @@ pub use crate::token::{AdminToken, ServiceToken};
 /// How a program logs, and where it sends traces.
 #[derive(Debug, Clone, Default, Args)]
 pub struct LogSettings {
-    /// How a line of the log is written to standard error
+    /// Format of the log lines on standard error
     #[arg(
         long,
         global = true,
@@ -28,7 +28,7 @@ pub struct LogSettings {
         default_value = "text"
     )]
     pub log_format: LogFormat,
-    /// The OpenTelemetry collector that gets traces, by OTLP over HTTP, like http://127.0.0.1:4318 [default: none]
+    /// Send traces to this OpenTelemetry collector by OTLP over HTTP, like http://127.0.0.1:4318 [default: none]
     #[cfg(feature = "otel")]
     #[arg(long, global = true, env = "BOOKSTORE_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
@@ -60,7 +60,7 @@ impl StoreArg {
     /// If none is given and the user has no data folder.
     pub fn url(&self) -> Result<store::Url, Error> {
         let url = self.store.clone().or_else(store::Url::user_default);
-        url.ok_or_else(|| Error("no data folder is known; say where the store is with --store".to_owned()))
+        url.ok_or_else(|| Error("the user's data folder is unknown; name the store with --store".to_owned()))
     }
 }
 
@@ -70,7 +70,7 @@ pub struct CallerSettings {
     /// The service token, without which a caller is refused.
     #[command(flatten)]
     pub service_token: ServiceToken,
-    /// Let catalog and order service listen beyond loopback without a service token: every caller is answered
+    /// Let catalog and order service listen beyond loopback without a service token, so that they answer every caller
     #[arg(long, env = "BOOKSTORE_ALLOW_UNAUTHENTICATED")]
     pub allow_unauthenticated: bool,
 }
@@ -100,13 +100,13 @@ pub struct CatalogSettings {
     /// A catalog file whose books fill a fresh store [default: four books, built in]
     #[arg(long, env = "BOOKSTORE_BOOKS", value_name = "FILE")]
     pub books: Option<PathBuf>,
-    /// Let the catalog file have no books
+    /// Accept a catalog file without books
     #[arg(long, env = "BOOKSTORE_ALLOW_EMPTY")]
     pub allow_empty: bool,
-    /// If the store's catalog file was edited by hand, keep a copy of it and go by the ledger
+    /// If the store's catalog file was edited by hand, keep a copy of the edit and restore the books from the ledger
     #[arg(long, env = "BOOKSTORE_DISCARD_EDIT")]
     pub discard_edit: bool,
-    /// If the ledger is missing but other parts of a store are there, move those aside and begin a new store
+    /// If the ledger is missing but other parts of a store exist, move those aside and begin a new store
     #[arg(long, env = "BOOKSTORE_INIT")]
     pub init: bool,
     /// The shopkeeper's token.
@@ -117,10 +117,10 @@ pub struct CatalogSettings {
 /// The hosts and origins that a service accepts.
 #[derive(Debug, Clone, Default, Args)]
 pub struct AccessSettings {
-    /// A host name that a service on loopback answers to, besides localhost; several with commas or several flags
+    /// A host name that a service on loopback accepts besides localhost; separate several by commas or repeat the flag
     #[arg(long, env = "BOOKSTORE_ALLOWED_HOST", value_name = "HOST", value_delimiter = ',')]
     pub(crate) allowed_host: Vec<AllowedHost>,
-    /// Another origin whose pages may buy and change, like `https://shop.example`; several with commas or several flags
+    /// An origin whose web pages may buy and change, like `https://shop.example`; separate several by commas or repeat the flag
     #[arg(long, env = "BOOKSTORE_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) allowed_origin: Vec<AllowedOrigin>,
 }
@@ -128,10 +128,11 @@ pub struct AccessSettings {
 /// How fast the clients of a front-end may send requests.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RateLimitSettings {
-    /// The most requests of one client address (IPv6: of a /64), like 100/s [default: no limit]
+    /// Limit of requests per client address (IPv6: per /64), like 100/s [default: no limit]
     #[arg(long, env = "BOOKSTORE_RATE_LIMIT", value_name = "N/s")]
     pub(crate) rate_limit: Option<RateLimit>,
-    /// Proxies whose X-Forwarded-For and Forwarded name the client, like 10.0.0.0/8; several with commas or several flags
+    /// Proxies whose X-Forwarded-For and Forwarded name the client, like 10.0.0.0/8; separate several by commas or repeat the
+    /// flag
     #[arg(long, env = "BOOKSTORE_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     pub(crate) trusted_proxy: Vec<IpNet>,
 }
@@ -146,10 +147,10 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
 /// The TLS of a service.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TlsSettings {
-    /// Speak TLS: a PEM file with the certificate and those that lead to its authority
+    /// Serve TLS with this PEM file: the certificate, then the intermediate certificates of its authority
     #[arg(long, env = "BOOKSTORE_TLS_CERT", value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
-    /// A PEM file with the certificate's key
+    /// A PEM file with the certificate's private key
     #[arg(long, env = "BOOKSTORE_TLS_KEY", value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
 }
@@ -176,13 +177,13 @@ impl TlsSettings {
 /// Where a service listens, which requests it accepts, and how it stops.
 #[derive(Debug, Clone, Args)]
 pub struct ServerSettings {
-    /// Where it listens; port 0 takes a free one
+    /// Address and port to listen at; port 0 takes a free port
     #[arg(long, env = "BOOKSTORE_LISTEN", value_name = "ADDRESS", default_value = FRONTEND_ADDRESS)]
     pub listen: SocketAddr,
-    /// How long open requests may take after a stop, like 10s
+    /// Time that open requests have to finish after a stop, like 10s
     #[arg(long, env = "BOOKSTORE_GRACE", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub grace: Duration,
-    /// How long it goes on after a stop has begun, not ready any more, so that load balancers leave it first
+    /// Time to keep serving after a stop begins, while /readyz answers 503, so that load balancers switch away first
     #[arg(long, env = "BOOKSTORE_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
     pub drain_delay: Duration,
     /// Which requests it accepts.
@@ -202,17 +203,17 @@ pub struct ServerSettings {
 /// The catalog that a service uses.
 #[derive(Debug, Clone, Args)]
 pub struct CatalogUrl {
-    /// The catalog's address; of several, separated by commas, the first that is ready is used
+    /// The catalog's address, or several separated by commas, of which the first that is ready is used
     #[arg(long, env = "BOOKSTORE_CATALOG_URL", value_name = "URL", default_value = CATALOG_URL)]
     pub catalog_url: String,
-    /// Trust the authorities in this PEM file, instead of the system's, for https:// addresses of services
+    /// Trust the certificate authorities in this PEM file instead of the system's, for https:// addresses
     #[arg(long, env = "BOOKSTORE_CA", value_name = "FILE")]
     pub ca: Option<PathBuf>,
 }
 
 /// `bookstored all`, and the shop that the terminal starts itself.
 #[derive(Debug, Clone, Args)]
-#[command(mut_arg("listen", |arg| arg.help("Where the front-end listens; port 0 takes a free one")))]
+#[command(mut_arg("listen", |arg| arg.help("Address and port of the front-end; port 0 takes a free port")))]
 pub struct AllInOneSettings {
     /// The catalog and its store.
     #[command(flatten)]
@@ -226,10 +227,10 @@ pub struct AllInOneSettings {
     /// Which callers catalog and order service answer.
     #[command(flatten)]
     pub callers: CallerSettings,
-    /// Where the catalog listens
+    /// Address and port of the catalog
     #[arg(long, env = "BOOKSTORE_CATALOG_LISTEN", value_name = "ADDRESS", default_value = CATALOG_ADDRESS)]
     pub catalog_listen: SocketAddr,
-    /// Where the order service listens
+    /// Address and port of the order service
     #[arg(long, env = "BOOKSTORE_ORDER_LISTEN", value_name = "ADDRESS", default_value = ORDER_ADDRESS)]
     pub order_listen: SocketAddr,
     /// Whether programs of the same user that find this shop beside its store get the shopkeeper's token.
@@ -304,7 +305,7 @@ pub struct FrontendArgs {
     /// The catalog that it uses.
     #[command(flatten)]
     pub catalog: CatalogUrl,
-    /// The order service's address; of several, separated by commas, the first that is ready is used
+    /// The order service's address, or several separated by commas, of which the first that is ready is used
     #[arg(long, env = "BOOKSTORE_ORDER_URL", value_name = "URL", default_value = ORDER_URL)]
     pub order_url: String,
     /// How fast its clients may send requests.

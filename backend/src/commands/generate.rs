@@ -38,16 +38,16 @@ const PROGRESS_ROWS: u32 = 1_000;
 /// `bookstored generate`.
 #[derive(Debug, Args)]
 pub struct Generate {
-    /// How many books; their numbers are 1 to N
+    /// Number of books; their item numbers are 1 to N
     #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     books: u32,
     /// The catalog file to write, or - for standard output
     #[arg(value_name = "FILE", default_value = "-")]
     file: Target,
-    /// The same seed gives the same books
+    /// Seed of the generator: the same seed gives the same books
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// How many topics; the first has the most books
+    /// Number of topics; the first has the most books
     #[arg(long, value_name = "T", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     topics: u32,
 }

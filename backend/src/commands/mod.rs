@@ -27,16 +27,15 @@ use crate::settings::StoreArg;
 pub enum Command {
     /// Import a catalog file into a store, or into a running shop
     ///
-    /// Each book that is new or differs in any column is recorded as one entry of the ledger. All of them are recorded,
-    /// or none if the file has a bad line or anything fails. The changes are shown first. On a terminal you are asked
-    /// before they are made; a script is not.
+    /// Each book that is new or differs in any column is recorded as one entry of the ledger. All of them are recorded, or none
+    /// if the file has a bad line or anything fails. The changes are shown first. On a terminal the command asks before it
+    /// makes them; in a script it does not ask.
     ///
-    /// No catalog may run meanwhile. A CSV or SQLite store is locked by its catalog. With a PostgreSQL store you must
-    /// stop all catalogs: if one changes the store meanwhile, nothing is imported.
+    /// No catalog may run during the import. A CSV or SQLite store is locked by its catalog. With a PostgreSQL store you must
+    /// stop all catalogs: if one changes the store during the import, nothing is imported.
     ///
-    /// With --url a running shop is changed through its front-end, in batches of up to 1,000 books. Each batch is done
-    /// completely or not at all, the import as a whole is not: if it fails it says how far it came, and the same command
-    /// goes on from there.
+    /// With --url a running shop is changed through its front-end, in batches of up to 1,000 books. Each batch is atomic, but
+    /// the import as a whole is not: if it fails, it reports the batches that are done, and the same command does the rest.
     Import(Import),
     /// Write a store's books into a catalog file, or copy the store to another one
     ///
@@ -47,16 +46,16 @@ pub enum Command {
     Export(Export),
     /// Verify that a store follows from its ledger
     ///
-    /// Reads the ledger from its first entry to its last: no entry is missing, every stock follows from the one before,
-    /// a sale takes what was ordered at the cost of that time, no order is decided twice, no stock is below zero, and the
-    /// store's books are those that the ledger gives. Changes nothing and takes no lock, so a catalog may run meanwhile. Exit
-    /// code 4 and the first violations if anything is wrong, 1 if the store cannot be read.
+    /// Reads the ledger from its first entry to its last and checks that no entry is missing, every stock follows from the
+    /// previous one, each sale has the quantity ordered and the cost at that time, no order is decided twice, no stock is below
+    /// zero, and the store's books equal those of the ledger. Changes nothing and takes no lock, so a catalog may run at the
+    /// same time. If a check fails, prints the first violations and exits with 4; exits with 1 if the store cannot be read.
     Audit(Audit),
-    /// Copy the ledger of a running shop into a store, and stay behind it with --follow
+    /// Copy the ledger of a running shop into a store, once or continuously (--follow)
     ///
-    /// Goes on where the copy ends. After every batch the copy is a store that a catalog can be started on: it has the same
-    /// entries and an id of its own, so that clients reload everything. It notes the id of the shop's store; a shop with
-    /// another store or another history is refused.
+    /// Continues after the last entry of an existing copy. After every batch the copy is a store that a catalog can be started
+    /// on: it has the same entries and an id of its own, so that clients reload everything. It records the id of the shop's
+    /// store; a shop with another store or another history is refused.
     ///
     /// The shop's ledger is read through its front-end with the shopkeeper's token, or through its catalog, with the service
     /// token if there is one.

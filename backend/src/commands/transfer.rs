@@ -50,7 +50,7 @@ fn copy(source: &dyn Store, loaded: StoreState, target: &dyn Store, resume_after
     let head = loaded.head;
     ensure!(
         resume_after <= head,
-        "the target holds entries of another store: more than there are here"
+        "the target holds more entries than the source, so it is a copy of another store"
     );
     let progress = Progress::counting("copying entries", head.0);
     let mut after = Seq::ZERO;

@@ -41,10 +41,10 @@ pub struct Backup {
     /// Where the copy is, or will be: csv:DIR, sqlite:FILE or postgres://…
     #[arg(long, value_name = "STORE")]
     to: store::Url,
-    /// Go on as a replica until SIGTERM
+    /// Keep copying as a replica until SIGTERM
     #[arg(long)]
     follow: bool,
-    /// The certificates of authorities to trust at an https:// address, in a PEM file [default: those of the system]
+    /// Trust the certificate authorities in this PEM file instead of the system's, for https:// addresses
     #[arg(long, env = "BOOKSTORE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
     #[command(flatten)]
@@ -115,7 +115,7 @@ impl Backup {
         copying.target.close()?;
         if ending == Ending::Stopped && !self.follow {
             bail!(
-                "stopped before the end, at the entry {}; run the same command again to go on",
+                "stopped before the end, at the entry {}; run the same command again to continue",
                 copying.target.head()
             );
         }
@@ -269,12 +269,12 @@ impl Copying<'_> {
         let (url, to) = (self.source.url(), &self.options.to);
         CopyError::Permanent(match has_entry {
             true => anyhow!(
-                "the entry {seq} of the shop at {url} is another one than in {to}: one of the two is of another history; \
-                 back up into a new store"
+                "entry {seq} of the shop at {url} differs from that in {to}, so their histories differ; back up into \
+                 a new store"
             ),
             false => anyhow!(
-                "the ledger of the shop at {url} ends with the entry {head}, and {to} has the entry {seq}: the shop lost \
-                 entries, or is another one; back up into a new store"
+                "the ledger of the shop at {url} ends with the entry {head}, but {to} has the entry {seq}: the shop \
+                 lost entries or is another shop; back up into a new store"
             ),
         })
     }

@@ -33,12 +33,12 @@ pub struct Import {
     /// Change the running shop at this address instead of a store; needs the shopkeeper's token
     #[arg(long, value_name = "URL", requires = "file")]
     url: Option<String>,
-    /// The certificates of authorities to trust at an https:// address, in a PEM file [default: those of the system]
+    /// Trust the certificate authorities in this PEM file instead of the system's, for https:// addresses
     #[arg(long, env = "BOOKSTORE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
     #[command(flatten)]
     admin_token: AdminToken,
-    /// Leave the stocks as they are; a new book has none
+    /// Keep the stocks as they are; a new book gets a stock of 0
     #[arg(long)]
     keep_stock: bool,
     /// Withdraw the books that are not in the file; without this flag they stay
@@ -50,7 +50,7 @@ pub struct Import {
     /// If the store's own catalog.csv was edited by hand, discard the edit but keep a copy of it
     #[arg(long, requires = "file", conflicts_with = "url")]
     discard_edit: bool,
-    /// Show the changes and make none
+    /// Show the changes without making them
     #[arg(long)]
     dry_run: bool,
     /// Make the changes without asking
@@ -209,7 +209,8 @@ fn keep_stocks(rows: &mut [CatalogRow], before: &StoreState) {
 fn write(store: &dyn Store, head: Seq, changes: &CatalogDiff) -> Result<()> {
     match store.append(head, &changes.entries) {
         Err(store::Error::Conflict) => bail!(
-            "another program changed the store meanwhile, and nothing was imported; stop every catalog that uses it and try \
+            "another program changed the store during the import, and nothing was imported; stop every catalog that \
+             uses it and try \
              again"
         ),
         appended => appended?,

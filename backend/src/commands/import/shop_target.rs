@@ -93,8 +93,8 @@ impl ShopTarget {
             let changed = self.runtime.block_on(self.send(batch)).with_context(|| {
                 let count = batches.len();
                 format!(
-                    "{self}: {number} of {count} batches, {done} of {total} changes, are done, the others are not; \
-                     run the same command again to go on"
+                    "{self}: {number} of {count} batches, {done} of {total} changes, are done; run the same command \
+                     again to do the rest"
                 )
             })?;
             head = changed.seq;
