@@ -189,8 +189,11 @@ impl CatalogMetrics {
             "Revenue of the copies sold by this catalog, in the currency of the prices",
         )
         .value(format_args!("{}.{:02}", cents / 100, cents % 100));
-        out.counter("bookstore_replays_total", "Orders answered with an earlier decision")
-            .value(self.replays.get());
+        out.counter(
+            "bookstore_replays_total",
+            "Repeated orders, answered with their earlier decision",
+        )
+        .value(self.replays.get());
         let reasons = RefusalReason::ALL.iter().map(|reason| reason.label());
         out.counter("bookstore_refusals_total", "Orders not sold, by reason")
             .counters("reason", reasons.zip(&self.refusals));
@@ -211,7 +214,7 @@ impl CatalogService {
         let metrics = self.metrics();
         metrics.write_sales(out);
         let head = self.head();
-        out.gauge("bookstore_ledger_head", "The last entry of the ledger")
+        out.gauge("bookstore_ledger_head", "The number of the last entry of the ledger")
             .value_if(head.map(|head| head.seq));
         let bytes = metrics.ledger_bytes.load(Ordering::Relaxed);
         out.gauge("bookstore_ledger_size_bytes", "The size of the ledger in its store")
@@ -222,10 +225,10 @@ impl CatalogService {
         let conflicts = metrics.conflicts.get();
         let help = "Appends that conflicted with those of another catalog on the same database";
         out.counter("bookstore_conflicts_total", help).value(conflicts);
-        let help = "From handing a batch to the store until it is durable";
+        let help = "Time from handing a batch to the store until it is durable";
         out.histogram("bookstore_store_append_duration_seconds", help)
             .durations(&[], &metrics.appends.snapshot());
-        let help = "The sync of each batch of a CSV store, a part of its append; the databases sync by themselves";
+        let help = "Time of the file sync of each batch, a part of its append; a CSV store only";
         let mut syncs = out.histogram("bookstore_store_sync_duration_seconds", help);
         if let Some(snapshot) = self.store_syncs() {
             syncs.durations(&[], &snapshot);
@@ -236,7 +239,7 @@ impl CatalogService {
         out.gauge("bookstore_checkpoint_age_entries", help)
             .value_if(head.map(|head| head.seq.0.saturating_sub(checkpoint)));
         let at_ns = metrics.checkpoint_at_ns.load(Ordering::Relaxed);
-        let help = "When this process wrote a checkpoint last, as Unix time";
+        let help = "Unix time of the last checkpoint that this process wrote";
         out.gauge("bookstore_checkpoint_timestamp_seconds", help)
             .value_if((at_ns > 0).then(|| seconds(at_ns)));
     }
@@ -245,15 +248,15 @@ impl CatalogService {
         let health = self.store_health();
         let mut states = out.gauge(
             "bookstore_store_state",
-            "1 for the state of the store as it was last found",
+            "1 for the last known state of the store, else 0",
         );
         for (name, state) in STATES {
             states.sample(&[("state", name)], u8::from(Some(state) == health));
         }
-        let help = "How often the ledger went back: its database had lost entries, and its history was replaced";
+        let help = "Times that the history of the store was replaced because its database had lost entries";
         out.gauge("bookstore_store_history_replacements", help)
             .value_if(self.head().map(|head| head.epoch.0));
-        let help = "1 if durable entries may still be lost: no replica of the database is synchronous";
+        let help = "1 if a failover may lose acknowledged entries: no replica of the database is synchronous";
         out.gauge("bookstore_store_at_risk", help)
             .value(u8::from(self.store_risk().is_some()));
     }

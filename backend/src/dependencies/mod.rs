@@ -122,8 +122,8 @@ impl Dependencies {
         let observations = self.observations.lock().unwrap_or_else(PoisonError::into_inner);
         let labelled = observations.iter().map(|seen| (seen, seen.instance.to_string()));
         let labelled: Vec<_> = labelled.collect();
-        let help =
-            "Whether a neighbour could be used when it was asked last; `copy` is its place in the list of addresses";
+        let help = "1 if a service that this one uses was usable at the last probe; `copy` is its position in the \
+                    list of addresses";
         let mut usable = out.gauge("bookstore_neighbour_up", help);
         for (seen, instance) in &labelled {
             usable.sample(
@@ -131,7 +131,7 @@ impl Dependencies {
                 u8::from(seen.is_usable),
             );
         }
-        let help = "A neighbour's clock less this service's, measured when it was asked last";
+        let help = "The clock of a service that this one uses minus this service's, at the last probe";
         let mut skew = out.gauge("bookstore_neighbour_clock_skew_seconds", help);
         for (seen, instance) in &labelled {
             if let Some(clock) = seen.clock {

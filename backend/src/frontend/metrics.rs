@@ -60,16 +60,19 @@ impl Frontend {
 
     fn write_feed(&self, out: &mut Exposition) {
         let (applied, newest) = (self.live.head().map(|head| head.seq), self.head().seq);
-        out.gauge("bookstore_ledger_head", "The last ledger entry that was applied")
-            .value_if(applied);
+        out.gauge(
+            "bookstore_ledger_head",
+            "The number of the last ledger entry that the cache includes",
+        )
+        .value_if(applied);
         let newest = newest.max(Seq(self.metrics.catalog_head.load(Ordering::Relaxed)));
-        let help = "Entries that the catalog has and that were not applied yet";
+        let help = "Entries of the catalog that the cache does not include yet";
         out.gauge("bookstore_feed_lag_entries", help)
             .value_if(applied.map(|applied| newest.0.saturating_sub(applied.0)));
         let help = "1 while the catalog's feed is connected";
         out.gauge("bookstore_feed_connected", help)
             .value(u8::from(self.live.is_live()));
-        let help = "How often the catalog's feed was lost";
+        let help = "Times that the connection to the catalog's feed was lost";
         out.counter("bookstore_feed_disconnects_total", help)
             .value(self.live.disconnects.get());
     }
@@ -77,7 +80,7 @@ impl Frontend {
     fn write_events(&self, out: &mut Exposition) {
         out.gauge("bookstore_event_subscribers", "Open event streams")
             .value(self.live.subscribers());
-        let help = "Subscribers that were told to read everything afresh";
+        let help = "Times that a subscriber was sent `resync`, after which it reads all books again";
         out.counter("bookstore_event_resyncs_total", help)
             .value(self.live.resyncs.get());
         let help = "Event streams that were refused because too many are open";

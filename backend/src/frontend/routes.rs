@@ -73,15 +73,18 @@ fn cached_topics(frontend: &Frontend, request: &Request) -> Option<Response> {
 #[utoipa::path(get, path = "/search", tag = "shop",
     request_body(content = Option<SearchBody>, description = "The original store's form of `topic`, `item` and `q`"),
     params(("topic" = Option<String>, Query, max_length = 1024, example = "distributed systems",
-            description = "A page of the books of a topic, by number, without regard to case, accents and apostrophes: at most 1,024 bytes of UTF-8"),
-        ("item" = Option<ItemNumber>, Query, description = "One book, instead of a page"),
-        ("lookupNum" = Option<ItemNumber>, Query, deprecated, description = "The original store's word for `item`"),
+            description = "Returns a page of the books of this topic by item number. Compared without regard to case, \
+                           accents and apostrophes; at most 1,024 bytes of UTF-8"),
+        ("item" = Option<ItemNumber>, Query, description = "Returns this book instead of a page"),
+        ("lookupNum" = Option<ItemNumber>, Query, deprecated, description = "The original store's name for `item`"),
         ("q" = Option<String>, Query, max_length = 1024, example = "rpc dummies",
-            description = "A page of the books in which every word is the prefix of a word: in titles first, then in authors and topics: at most 1,024 bytes of UTF-8"),
+            description = "Returns a page of the books that match every word as a prefix: matches in titles first, \
+                           then in authors, then in topics; at most 1,024 bytes of UTF-8"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Books on a page, 50 unless given"),
-        ("after" = Option<String>, Query, pattern = "^([0-9]-)?[1-9][0-9]{0,15}$", description = "The `next` of the page before"),
+        ("after" = Option<String>, Query, pattern = "^([0-9]-)?[1-9][0-9]{0,15}$",
+            description = "The value of `next` of the previous page"),
         ("Bookstore-Seq" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
-    responses((status = 200, description = "One book with `item`, else a page", body = SearchResult),
+    responses((status = 200, description = "One book if `item` is given, otherwise a page", body = SearchResult),
         (status = 404, description = "`unknown-item`")))]
 async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
     let fresh = request.freshness()?;
@@ -121,12 +124,14 @@ fn of_query(query: &str) -> CacheKey<'_> {
 ///
 /// All lines are sold or none. The receipt is durable. Without a key of your own you cannot ask for the outcome if the answer is
 /// lost.
-#[utoipa::path(post, path = "/buy", tag = "shop", request_body(content = Option<BuyBody>, description = "May be left out with `buyNum`"),
-    params(("buyNum" = Option<ItemNumber>, Query, deprecated, description = "The original store's word for `item`"),
+#[utoipa::path(post, path = "/buy", tag = "shop",
+    request_body(content = Option<BuyBody>, description = "Optional with `buyNum`"),
+    params(("buyNum" = Option<ItemNumber>, Query, deprecated, description = "The original store's name for `item`"),
         ("Idempotency-Key" = Option<OrderId>, Header), ("Bookstore-Deadline" = Option<Deadline>, Header)),
     responses((status = 200, description = "The receipt", body = Receipt),
         (status = 404, description = "`unknown-item`"),
-        (status = 409, description = "`sold-out`: see `item` and `stock`, or `lines`; with `order` the refusal is recorded")))]
+        (status = 409, description = "`sold-out`: `item` and `stock`, or `lines`, say what is left. If `order` is \
+                                      present, the refusal is recorded")))]
 async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
     let lines = parse_purchase(&mut request)?;
     let (key, deadline) = (request.idempotency_key()?, request.deadline()?);
@@ -139,7 +144,7 @@ async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
 #[utoipa::path(get, path = "/orders/{order}", tag = "shop",
     params(("order" = OrderId, Path, description = "The order's key"), ("Bookstore-Seq" = Option<String>, Header)),
     responses((status = 200, description = "The receipt", body = Receipt),
-        (status = 404, description = "`unknown-order`: final only after the order's deadline")))]
+        (status = 404, description = "`unknown-order`: until its deadline the order may still be decided")))]
 async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
     let found = frontend.orders.find_order(order, request.freshness()?).await;
@@ -157,7 +162,7 @@ async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
 /// `hello` first, then `stock`, `resync` and `source`. A comment every 5 s while there are none.
 #[utoipa::path(get, path = "/events", tag = "shop",
     params(("after" = Option<String>, Query, pattern = r"^[0-9]{1,19}(\.[1-9][0-9]{0,18})?$",
-            description = "Begin after the event with this id; else with what comes"),
+            description = "The stream begins after the event with this id; with new events unless given"),
         ("Last-Event-ID" = Option<String>, Header)),
     responses((status = 200, description = "The stream", body = StockEvents, content_type = "text/event-stream"),
         (status = 429, description = "`too-many-requests`: too many streams are open")))]

@@ -19,10 +19,10 @@ use crate::http::{ApiResult, Request, Response};
     params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
         ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
         ("If-None-Match" = Option<String>, Header)),
-    responses((status = 200, description = "The book as it is then", body = Book),
+    responses((status = 200, description = "The book after the change", body = Book),
         (status = 404, description = "`unknown-item`"),
         (status = 409, description = "`sold-out`: the stock would fall below 0"),
-        (status = 412, description = "`precondition-failed`: the book was changed meanwhile")))]
+        (status = 412, description = "`precondition-failed`: the book was changed since that entity tag")))]
 pub(super) async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
     request.authorize(frontend.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
@@ -38,8 +38,8 @@ pub(super) async fn change_stock(frontend: Arc<Frontend>, mut request: Request) 
     params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
         ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
         ("If-None-Match" = Option<String>, Header)),
-    responses((status = 200, description = "The book as it is then", body = Book),
-        (status = 412, description = "`precondition-failed`: the book was changed meanwhile, or is not there")))]
+    responses((status = 200, description = "The book after the change", body = Book),
+        (status = 412, description = "`precondition-failed`: the book was changed since that entity tag, or does not exist")))]
 pub(super) async fn set_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
     request.authorize(frontend.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
@@ -55,9 +55,9 @@ pub(super) async fn set_book(frontend: Arc<Frontend>, mut request: Request) -> A
     params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
         ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
         ("If-None-Match" = Option<String>, Header)),
-    responses((status = 200, description = "The number of the book", body = ChangedBooks),
+    responses((status = 200, description = "The item number of the book", body = ChangedBooks),
         (status = 404, description = "`unknown-item`"),
-        (status = 412, description = "`precondition-failed`: the book was changed meanwhile")))]
+        (status = 412, description = "`precondition-failed`: the book was changed since that entity tag")))]
 pub(super) async fn withdraw_book(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     request.authorize(frontend.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
@@ -72,9 +72,9 @@ pub(super) async fn withdraw_book(frontend: Arc<Frontend>, request: Request) -> 
     params(("Idempotency-Key" = Option<OrderId>, Header),
         ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
         ("If-None-Match" = Option<String>, Header)),
-    responses((status = 200, description = "The books as they are then", body = ChangedBooks),
-        (status = 404, description = "`unknown-item`: `items` lists what cannot be withdrawn"),
-        (status = 412, description = "`precondition-failed`: the shop was changed meanwhile"),
+    responses((status = 200, description = "The books after the change", body = ChangedBooks),
+        (status = 404, description = "`unknown-item`: `items` lists the numbers to withdraw that belong to no book"),
+        (status = 412, description = "`precondition-failed`: the shop was changed since that entity tag"),
         (status = 413, description = "`payload-too-large`: more than 1 MiB")))]
 pub(super) async fn change_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
     request.authorize(frontend.token.get().as_deref())?;
@@ -86,7 +86,8 @@ pub(super) async fn change_books(frontend: Arc<Frontend>, mut request: Request) 
 ///
 /// For the shopkeeper. In order, the oldest first.
 #[utoipa::path(get, path = "/ledger", tag = "shopkeeper", security(("token" = [])),
-    params(("after" = Option<Seq>, Query, description = "From the beginning unless given"),
+    params(("after" = Option<Seq>, Query,
+            description = "The page begins after this ledger entry; at the first entry unless given"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000,
             description = "Entries on a page, 100 unless given; a page may have up to 999 more, to end with a whole order"),
         ("Bookstore-Seq" = Option<String>, Header)),

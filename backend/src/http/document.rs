@@ -29,7 +29,7 @@ const TAGS: [(&str, &str); 5] = [
     ),
     ("catalog", "Books, stock and the ledger, for the other services."),
     ("order", "Purchases and receipts, for the front-end."),
-    ("health", "Whether the service works, and its description."),
+    ("health", "Health, metrics and the API description of the service."),
 ];
 
 const CONVENTIONS: &str = "Bodies are JSON; whole numbers are written without a fraction, fields without a value are left out, never `null`. Errors are problem details \

@@ -50,25 +50,28 @@ impl Exposition {
     /// The families of queues whose items are taken in batches: the name, metrics and depth of each queue.
     pub(crate) fn batches(&mut self, queues: &[(&str, &BatchMetrics, usize)]) {
         let name_and = |name| [("queue", name)];
-        let mut family = self.gauge("bookstore_batch_queue_depth", "What waits for the next batch");
+        let mut family = self.gauge(
+            "bookstore_batch_queue_depth",
+            "Order lines and other jobs that wait for the next batch",
+        );
         for (name, _, depth) in queues {
             family.sample(&name_and(*name), depth);
         }
-        let help = "What a queue had no room for, or would have kept waiting for too long";
+        let help = "Jobs refused because the queue was full or the wait would have been too long";
         let mut family = self.counter("bookstore_batch_rejected_total", help);
         for (name, metrics, _) in queues {
             family.sample(&name_and(*name), metrics.rejected.get());
         }
-        let mut family = self.histogram("bookstore_batch_lines", "The order lines and other jobs of each batch");
+        let mut family = self.histogram("bookstore_batch_lines", "Order lines and other jobs in each batch");
         for (name, metrics, _) in queues {
             family.lines(&name_and(*name), &metrics.lines);
         }
-        let help = "How long the first purchase of each batch waited in its queue";
+        let help = "Time that the first purchase of each batch waited in its queue";
         let mut family = self.histogram("bookstore_batch_wait_seconds", help);
         for (name, metrics, _) in queues {
             family.durations(&name_and(*name), &metrics.wait.snapshot());
         }
-        let help = "From when a batch is taken from its queue until it is answered";
+        let help = "Time from taking a batch from its queue until it is answered";
         let mut family = self.histogram("bookstore_batch_duration_seconds", help);
         for (name, metrics, _) in queues {
             family.durations(&name_and(*name), &metrics.duration.snapshot());

@@ -77,7 +77,7 @@ impl RouteMetrics {
 pub(super) struct ConnectionMetrics {
     pub(super) open: AtomicUsize,
     pub(super) max: AtomicUsize,
-    /// 1 while a connection waits until another one ends.
+    /// 1 while the limit is reached and a connection waits.
     pub(super) waiting: AtomicUsize,
     pub(super) accepted: Counter,
     /// Idle connections that were closed because another one waited.
@@ -117,7 +117,10 @@ impl HttpMetrics {
     /// All metrics of a service.
     pub(super) fn render(&self, service: &dyn HttpService, version: &str) -> String {
         let mut out = Exposition::of(service.kind().as_str());
-        let mut build = out.gauge("bookstore_build_info", "The program; the value is always 1");
+        let mut build = out.gauge(
+            "bookstore_build_info",
+            "Version and commit of the program; the value is always 1",
+        );
         build.sample(&[("version", version), ("commit", COMMIT)], 1);
         self.write_requests(&mut out);
         self.connections.write(&mut out);
@@ -141,7 +144,7 @@ impl HttpMetrics {
                 requests.sample(&[("route", route), ("status", status)], snapshot.count());
             }
         }
-        let help = "From a request's header fields to the response's, by route and status";
+        let help = "Time from the header fields of a request to those of its response, by route and status";
         let mut durations = out.histogram("bookstore_http_request_duration_seconds", help);
         for (route, by_status) in &all {
             for (status, snapshot) in by_status.iter().filter(|(_, snapshot)| snapshot.count() > 0) {
@@ -156,14 +159,14 @@ impl ConnectionMetrics {
         let number = |count: &AtomicUsize| count.load(Ordering::Relaxed);
         out.gauge("bookstore_connections", "Open connections")
             .value(number(&self.open));
-        let help = "The most connections that may be open; more wait until they are accepted";
+        let help = "Limit of open connections; further ones wait until they are accepted";
         out.gauge("bookstore_connections_max", help).value(number(&self.max));
-        let help = "1 while a connection waits until another one ends";
+        let help = "1 while the limit is reached and a connection waits";
         out.gauge("bookstore_connections_waiting", help)
             .value(number(&self.waiting));
         out.counter("bookstore_connections_accepted_total", "Connections accepted")
             .value(self.accepted.get());
-        let help = "Connections refused: by the system, or idle ones closed because another one waited";
+        let help = "Connections that the system refused to accept, and idle ones closed because another one waited";
         let refused = [("system", &self.not_accepted), ("idle", &self.closed_idle)];
         out.counter("bookstore_connections_refused_total", help)
             .counters("reason", refused);

@@ -67,7 +67,7 @@ impl HttpService for OrderService {
     fn write_metrics(&self, out: &mut Exposition) {
         out.gauge(
             "bookstore_ledger_head",
-            "The newest ledger entry that the service knows",
+            "The number of the newest ledger entry that the service knows",
         )
         .value_if(self.newest_position().map(|head| head.seq));
         let help = "Purchases that were sent to the catalog again because an answer was lost";
@@ -139,7 +139,7 @@ async fn place_orders(orders: Arc<OrderService>, mut request: Request) -> ApiRes
 #[utoipa::path(get, path = "/orders/{order}", tag = "order",
     params(("order" = OrderId, Path, description = "The order's key"), ("Bookstore-Seq" = Option<String>, Header)),
     responses((status = 200, description = "The receipt", body = Receipt),
-        (status = 404, description = "`unknown-order`: final only after the order's deadline")))]
+        (status = 404, description = "`unknown-order`: until its deadline the order may still be decided")))]
 async fn find_order(orders: Arc<OrderService>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
     let AsOf { value, position } = orders.find(order, request.freshness()?).await?;
@@ -154,7 +154,7 @@ async fn find_order(orders: Arc<OrderService>, request: Request) -> ApiResult {
 ///
 /// The oldest first.
 #[utoipa::path(get, path = "/orders", tag = "order",
-    params(("after" = Option<Seq>, Query, description = "The `next` of the page before"),
+    params(("after" = Option<Seq>, Query, description = "The value of `next` of the previous page"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Receipts on a page, 50 unless given")),
     responses((status = 200, description = "One page", body = ReceiptPage)))]
 async fn list_orders(orders: Arc<OrderService>, request: Request) -> ApiResult {

@@ -26,9 +26,10 @@ pub(super) async fn list_topics(context: Arc<Context>, request: Request) -> ApiR
 /// By number. A topic without books is an empty page.
 #[utoipa::path(get, path = "/search/{topic}", tag = "catalog",
     params(("topic" = String, Path, example = "distributed systems",
-            description = "Without regard to case, accents and apostrophes"),
+            description = "Compared without regard to case, accents and apostrophes"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Books on a page, 50 unless given"),
-        ("after" = Option<String>, Query, pattern = "^[1-9][0-9]{0,15}$", description = "The `next` of the page before"),
+        ("after" = Option<String>, Query, pattern = "^[1-9][0-9]{0,15}$",
+            description = "The value of `next` of the previous page"),
         ("Bookstore-Seq" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, description = "One page", body = BookPage)))]
 pub(super) async fn search_topic(context: Arc<Context>, request: Request) -> ApiResult {
@@ -45,9 +46,10 @@ pub(super) async fn search_topic(context: Arc<Context>, request: Request) -> Api
 /// Matches in titles first, then authors, then topics; whole words before prefixes; then by number.
 #[utoipa::path(get, path = "/search", tag = "catalog",
     params(("q" = String, Query, max_length = 1024, example = "rpc dummies",
-            description = "Words, without regard to case, accents and apostrophes: at most 1,024 bytes of UTF-8"),
+            description = "Words, compared without regard to case, accents and apostrophes; at most 1,024 bytes of UTF-8"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Books on a page, 50 unless given"),
-        ("after" = Option<String>, Query, pattern = "^[0-9]-[1-9][0-9]{0,15}$", description = "The `next` of the page before"),
+        ("after" = Option<String>, Query, pattern = "^[0-9]-[1-9][0-9]{0,15}$",
+            description = "The value of `next` of the previous page"),
         ("Bookstore-Seq" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, description = "One page", body = BookPage)))]
 pub(super) async fn search_words(context: Arc<Context>, request: Request) -> ApiResult {

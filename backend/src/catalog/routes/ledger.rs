@@ -32,7 +32,8 @@ pub(super) async fn sell_books(context: Arc<Context>, mut request: Request) -> A
 ///
 /// In order, the oldest first. A page is extended so that it ends with a whole order or change.
 #[utoipa::path(get, path = "/ledger", tag = "catalog",
-    params(("after" = Option<Seq>, Query, description = "From the beginning unless given"),
+    params(("after" = Option<Seq>, Query,
+            description = "The page begins after this ledger entry; at the first entry unless given"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000,
             description = "Entries on a page, 100 unless given; a page may have up to 999 more, to end with a whole order"),
         ("Bookstore-Seq" = Option<String>, Header)),
@@ -50,7 +51,7 @@ pub(super) async fn list_entries(context: Arc<Context>, request: Request) -> Api
 /// The entry itself if it was one; otherwise `entries`, one for each line.
 #[utoipa::path(get, path = "/ledger/orders/{order}", tag = "catalog",
     params(("order" = OrderId, Path, description = "The key of the order or change"), ("Bookstore-Seq" = Option<String>, Header)),
-    responses((status = 200, description = "The entry, or `entries` of an order of several lines", body = DecidedOrder),
+    responses((status = 200, description = "The entry; `entries` if the order has several lines", body = DecidedOrder),
         (status = 404, description = "`unknown-order`")))]
 pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
@@ -66,7 +67,7 @@ pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiRe
 /// `hello` first, then an `entry` for each. The last line of an order has its `seq` as its id.
 #[utoipa::path(get, path = "/feed", tag = "catalog",
     params(("after" = Option<String>, Query, pattern = r"^[0-9]{1,19}(\.[1-9][0-9]{0,18})?$",
-            description = "Begin after the event with this id; else with what comes"),
+            description = "The stream begins after the event with this id; with new events unless given"),
         ("Last-Event-ID" = Option<String>, Header)),
     responses((status = 200, description = "The stream", body = LedgerEvents, content_type = "text/event-stream")))]
 pub(super) async fn follow_feed(context: Arc<Context>, request: Request) -> ApiResult {

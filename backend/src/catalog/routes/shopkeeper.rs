@@ -19,10 +19,10 @@ use crate::http::{ApiResult, Request};
         ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
         ("If-None-Match" = Option<String>, Header)),
     request_body = StockBody, security(("token" = [])),
-    responses((status = 200, description = "The book as it is then", body = Book),
+    responses((status = 200, description = "The book after the change", body = Book),
         (status = 404, description = "`unknown-item`"),
         (status = 409, description = "`sold-out`: the stock would fall below 0"),
-        (status = 412, description = "`precondition-failed`: the book was changed meanwhile")))]
+        (status = 412, description = "`precondition-failed`: the book was changed since that entity tag")))]
 pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) -> ApiResult {
     request.authorize(context.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
@@ -39,8 +39,8 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
         ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
         ("If-None-Match" = Option<String>, Header)),
     request_body = BookBody, security(("token" = [])),
-    responses((status = 200, description = "The book as it is then", body = Book),
-        (status = 412, description = "`precondition-failed`: the book was changed meanwhile, or is not there")))]
+    responses((status = 200, description = "The book after the change", body = Book),
+        (status = 412, description = "`precondition-failed`: the book was changed since that entity tag, or does not exist")))]
 pub(super) async fn set_book(context: Arc<Context>, mut request: Request) -> ApiResult {
     request.authorize(context.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
@@ -57,9 +57,9 @@ pub(super) async fn set_book(context: Arc<Context>, mut request: Request) -> Api
         ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
         ("If-None-Match" = Option<String>, Header)),
     security(("token" = [])),
-    responses((status = 200, description = "The number of the book", body = ChangedBooks),
+    responses((status = 200, description = "The item number of the book", body = ChangedBooks),
         (status = 404, description = "`unknown-item`"),
-        (status = 412, description = "`precondition-failed`: the book was changed meanwhile")))]
+        (status = 412, description = "`precondition-failed`: the book was changed since that entity tag")))]
 pub(super) async fn withdraw_book(context: Arc<Context>, request: Request) -> ApiResult {
     request.authorize(context.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
@@ -75,9 +75,9 @@ pub(super) async fn withdraw_book(context: Arc<Context>, request: Request) -> Ap
         ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
         ("If-None-Match" = Option<String>, Header)),
     request_body = BooksBody, security(("token" = [])),
-    responses((status = 200, description = "The books as they are then", body = ChangedBooks),
-        (status = 404, description = "`unknown-item`: `items` lists what cannot be withdrawn"),
-        (status = 412, description = "`precondition-failed`: the shop was changed meanwhile"),
+    responses((status = 200, description = "The books after the change", body = ChangedBooks),
+        (status = 404, description = "`unknown-item`: `items` lists the numbers to withdraw that belong to no book"),
+        (status = 412, description = "`precondition-failed`: the shop was changed since that entity tag"),
         (status = 413, description = "`payload-too-large`: more than 1 MiB")))]
 pub(super) async fn change_books(context: Arc<Context>, mut request: Request) -> ApiResult {
     request.authorize(context.token.get().as_deref())?;

@@ -11,26 +11,27 @@ use super::components::Components;
 const ALWAYS: [(u16, &str); 11] = [
     (
         400,
-        "`invalid-request`: a parameter, a field or the body is not valid; without a body if the message cannot be parsed",
+        "`invalid-request`: a parameter, a field or the body is not valid. If the message cannot be parsed, the \
+         answer has no body",
     ),
-    (405, "`method-not-allowed`: the address has other methods"),
+    (405, "`method-not-allowed`: `Allow` lists the methods of this address"),
     (
         408,
-        "`request-timeout`: head or body did not arrive in time; without a body if it was the head",
+        "`request-timeout`: head or body did not arrive in time. If it was the head, the answer has no body",
     ),
-    (414, "The target of the request is too long; no body"),
+    (414, "The target of the request is too long. The answer has no body"),
     (
         415,
         "`unsupported-media-type`: the body has a content encoding or is not JSON",
     ),
-    (421, "`misdirected`: the service does not answer for that host"),
-    (431, "The head of the request is too large; no body"),
+    (421, "`misdirected`: the service does not serve that host"),
+    (431, "The head of the request is too large. The answer has no body"),
     (500, "`internal`: a defect in the service; the outcome is unknown"),
-    (501, "A transfer encoding other than `chunked`; no body"),
-    (505, "Another version of HTTP; no body"),
+    (501, "The transfer encoding is not `chunked`. The answer has no body"),
+    (505, "The version of HTTP is not supported. The answer has no body"),
     (
         508,
-        "`loop-detected`: the request came through more than three services (`Bookstore-Hops`)",
+        "`loop-detected`: the request passed through more than three services (`Bookstore-Hops`)",
     ),
 ];
 
@@ -88,20 +89,20 @@ impl Completion<'_> {
         add(
             has("If-Match"),
             412,
-            "`precondition-failed`: the book was changed meanwhile",
+            "`precondition-failed`: the book was changed since that entity tag",
         );
         add(has_body, 413, "`payload-too-large`");
         add(
             has("Idempotency-Key"),
             422,
-            "`key-reused`: the key belongs to something else",
+            "`key-reused`: the key was used for another order or change",
         );
         add(
             !is_monitor,
             429,
-            "`too-many-requests`: more requests a second than are allowed",
+            "`too-many-requests`: the client sends more requests a second than the service allows",
         );
-        add(!is_health, 503, "`unavailable`: this request changed nothing");
+        add(!is_health, 503, "`unavailable`: nothing was changed; try again");
         add(
             has("Bookstore-Deadline"),
             504,

@@ -30,11 +30,11 @@ fn parameter(name: &str) -> Option<(Value, &'static str)> {
         ),
         "Bookstore-Seq" => (
             json!({"type": "string", "pattern": POSITION, "examples": ["5"]}),
-            "The highest `Bookstore-Seq` of earlier answers: this one is then of that state or a later one.",
+            "The highest `Bookstore-Seq` of earlier answers: this answer then shows that state or a later one.",
         ),
         "Cache-Control" => (
             json!({"type": "string"}),
-            "`no-cache` confirms with the store that the state is the newest.",
+            "With `no-cache` the store confirms that the state is the newest.",
         ),
         "If-None-Match" => (
             json!({"type": "string"}),
@@ -42,15 +42,15 @@ fn parameter(name: &str) -> Option<(Value, &'static str)> {
         ),
         "If-Match" => (
             json!({"type": "string", "minLength": 1, "pattern": ENTITY_TAGS, "examples": ["\"5\""]}),
-            "Entity tags, one of which the book must have, or `*`.",
+            "Entity tags, or `*`; unless the book has one of them, the change is answered with 412.",
         ),
         "Last-Event-ID" => (
             json!({"type": "string", "pattern": POSITION, "examples": ["5"]}),
-            "The id of the last event that was received: the stream continues after it. It comes before `after`.",
+            "The id of the last event that was received: the stream continues after it. It takes precedence over `after`.",
         ),
         "X-Request-Id" => (
             json!({"type": "string"}),
-            "The id of the request, for logs, if it has 1 to 128 visible ASCII characters. Otherwise it gets a new one.",
+            "The id of the request in logs: 1 to 128 visible ASCII characters. Any other value is replaced by a new id.",
         ),
         "traceparent" => (
             json!({"type": "string"}),
@@ -77,7 +77,7 @@ fn header(name: &str) -> Value {
         ),
         "ETag" => (
             json!({"type": "string", "pattern": r#"^"[0-9]+(\.[1-9][0-9]*)?"$"#}),
-            "The entry of the last change: of the book, or for a list of the whole store.",
+            "The ledger entry of the last change: to the book, or for a list to any book of the store.",
         ),
         "Cache-Control" => (
             json!({"type": "string", "const": "no-cache"}),
@@ -89,7 +89,7 @@ fn header(name: &str) -> Value {
         ),
         "Age" => (
             json!({"type": "integer", "minimum": 0}),
-            "Seconds, while the catalog cannot be reached.",
+            "The age of the answer in seconds; present while the catalog cannot be reached.",
         ),
         "Idempotency-Replayed" => (
             json!({"type": "string", "const": "true"}),
@@ -101,17 +101,17 @@ fn header(name: &str) -> Value {
         ),
         "Server-Timing" => (
             json!({"type": "string"}),
-            "Of a purchase: how long its order took, in milliseconds (W3C Server Timing).",
+            "The duration of the order of a purchase, in milliseconds (W3C Server Timing).",
         ),
         "WWW-Authenticate" => (json!({"type": "string"}), "The kind of token."),
         "Allow" => (json!({"type": "string"}), "The methods of the address."),
         "Retry-After" => (
             json!({"type": "integer", "minimum": 0}),
-            "Seconds until it may be worth to try again.",
+            "Seconds to wait before another attempt.",
         ),
         _ => (
             json!({"type": "string"}),
-            "For reverse proxies: events are passed on at once.",
+            "Reverse proxies must pass events on without buffering them.",
         ),
     };
     // The other fields depend on the state or on the request.
