@@ -11,7 +11,7 @@ from failover_shop import Window, audit
 
 SALES_MIN, NOTICED_S = 100, 180.0
 # The log message of the catalog, with both ends of the ledger.
-NAMED = re.compile(r"another history was loaded.*known=(\S+).*found=(\S+)")
+NAMED = re.compile(r"the history of the store was replaced.*known=(\S+).*found=(\S+)")
 
 
 class Events:

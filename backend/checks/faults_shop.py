@@ -48,7 +48,7 @@ class Shop:
                 return True
             if self.process.poll() is not None:
                 return False
-            if not self.waited and "waits for room" in self.errors.read_text():
+            if not self.waited and "waits for free disk space" in self.errors.read_text():
                 room_at = room_at or time.monotonic() + ROOM_S
                 if time.monotonic() > room_at:
                     self.waited = True

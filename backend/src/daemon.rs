@@ -85,13 +85,13 @@ fn reload(running: &RunningServices) {
 fn reload_log_filter() {
     let cli = match Configuration::load(std::env::args_os()) {
         Ok(configuration) if configuration.file().is_some() => configuration.cli,
-        Err(config::Error::File(why)) => return tracing::warn!("the log's filter stays as it is: {why}"),
+        Err(config::Error::File(why)) => return tracing::warn!("the log filter was not changed: {why}"),
         // No configuration file, or the command line of another program that embeds the services.
         Ok(_) | Err(config::Error::CommandLine(_)) => return,
     };
     if !logging::set_filter(cli.log.as_deref().unwrap_or(cli.command.log_filter())) {
         tracing::warn!(
-            "the log's filter stays as it is: `log` is not a filter, like `debug` or `backend::catalog=debug`"
+            "the log filter was not changed: `log` is not a filter like `debug` or `backend::catalog=debug`"
         );
     }
 }

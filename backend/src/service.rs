@@ -154,7 +154,8 @@ impl RunningServices {
         // A store without a lock is shared: other programs open it directly.
         let discovery_file = lock.and_then(|lock| {
             let published = shop.publish(&lock).inspect_err(|error| {
-                tracing::warn!(%error, "other programs of this user cannot find the shop beside its store");
+                tracing::warn!(%error, "the shop's address could not be saved beside its store; other programs of \
+                                        this user cannot find the shop");
             });
             published.ok()
         });

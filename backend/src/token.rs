@@ -160,7 +160,7 @@ impl Token {
                 *value.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
                 tracing::info!(file = %file.display(), "{name} was read again");
             }
-            Err(error) => tracing::warn!(%error, "{name} stays as it was"),
+            Err(error) => tracing::warn!(%error, "{name} could not be read again; the previous one stays in use"),
         }
     }
 }

@@ -63,21 +63,21 @@ codes! {
     /// The body is not JSON.
     UnsupportedMediaType = "unsupported-media-type", 415, "The body must be JSON";
     /// The request is for another host.
-    Misdirected = "misdirected", 421, "This service does not answer for that host";
+    Misdirected = "misdirected", 421, "This service does not serve that host";
     /// The key belongs to another order or change.
     KeyReused = "key-reused", 422, "The key was used for another order";
     /// The client exceeds the rate limit, or the service its limit of event streams.
     TooManyRequests = "too-many-requests", 429, "Too many requests";
     /// A defect in the service; the outcome is unknown.
-    Internal = "internal", 500, "Something went wrong here";
+    Internal = "internal", 500, "An internal error occurred";
     /// The service cannot process the request now; the request changed nothing.
     Unavailable = "unavailable", 503, "The service is not available";
     /// The deadline has passed; the outcome is unknown.
-    DeadlineExceeded = "deadline-exceeded", 504, "The time is up";
+    DeadlineExceeded = "deadline-exceeded", 504, "The deadline has passed";
     /// The disk is full; the request changed nothing.
-    StorageFull = "storage-full", 507, "The store has no room left";
+    StorageFull = "storage-full", 507, "The store is out of disk space";
     /// The request came through too many services, which call each other.
-    LoopDetected = "loop-detected", 508, "The services point at each other";
+    LoopDetected = "loop-detected", 508, "The services call each other in a loop";
 }
 
 impl Code {

@@ -36,13 +36,13 @@ pub enum Rule {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// The entry's number is not the next one.
-    #[error("entry {expected} should stand here")]
+    #[error("expected the entry {expected} here")]
     OutOfSequence {
         /// The number after that of the previous entry.
         expected: Seq,
     },
     /// The entry does not continue the unfinished group before it, or a group does not begin with its first line.
-    #[error("line {} of {} does not continue what is before it", line.number(), line.count())]
+    #[error("line {} of {} does not continue the entry before it", line.number(), line.count())]
     BrokenGroup {
         /// The entry's line.
         line: GroupPosition,
@@ -63,7 +63,7 @@ pub enum Violation {
         count: u16,
     },
     /// Every line of a refused order gives another line as the reason.
-    #[error("no line of the refused order could not be sold")]
+    #[error("every line of the refused order could have been sold")]
     RefusedWithoutReason,
     /// The entry needs a book that exists.
     #[error("no book has this number")]

@@ -14,10 +14,10 @@ pub enum Error {
     #[error("{0}")]
     Unavailable(String),
     /// Nothing was changed: the disk is full.
-    #[error("The store has no room left; nothing was changed.")]
+    #[error("The store is out of disk space; nothing was changed.")]
     Full,
     /// The cursor of a page has the wrong form.
-    #[error("after: expected the `next` of the page before.")]
+    #[error("after: expected the value of `next` of the previous page.")]
     InvalidCursor,
     /// The store could not be read.
     #[error(transparent)]
@@ -28,7 +28,7 @@ impl Error {
     /// Other catalogs appended first in every attempt.
     pub(super) const CONTENDED: Self = Self::Busy("Other catalogs keep changing the ledger; try again.");
     /// A temporary lack of a resource of the process, such as a file descriptor.
-    pub(super) const UNAVAILABLE: Self = Self::Busy("The store is not available; nothing was changed; try again.");
+    pub(super) const UNAVAILABLE: Self = Self::Busy("The store is not available; nothing was changed. Try again.");
     /// The queue of the ledger thread is full.
     pub(super) const QUEUE_FULL: Self = Self::Busy("Too many changes are waiting; try again.");
     /// The ledger thread has ended.

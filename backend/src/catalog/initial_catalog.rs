@@ -43,7 +43,7 @@ pub(super) fn load_or_seed(store: &dyn Store, initial: &InitialCatalog) -> Resul
     let loaded = store.load()?;
     if loaded.head > Seq::ZERO || !loaded.books.is_empty() {
         if let InitialCatalog::File { path, .. } = initial {
-            tracing::info!(books = %path.display(), "the store has books already; the file is not read");
+            tracing::info!(books = %path.display(), "the store already has books; the catalog file is ignored");
         }
         return Ok(loaded);
     }
@@ -57,6 +57,6 @@ pub(super) fn load_or_seed(store: &dyn Store, initial: &InitialCatalog) -> Resul
     books.sort_unstable_by_key(|book| book.item);
     let head = entries.last().map_or(Seq::ZERO, |last| last.seq);
     store.checkpoint(&books, head)?;
-    tracing::info!(books = books.len(), "a fresh store was filled");
+    tracing::info!(books = books.len(), "a new store was filled with books");
     Ok(StoreState { head, books, ..loaded })
 }

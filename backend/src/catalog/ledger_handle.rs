@@ -106,7 +106,9 @@ impl LedgerHandle {
             while !self.status.check_stall() {
                 tokio::time::sleep(STALL_INTERVAL).await;
             }
-            tracing::warn!("stopping while a commit is not answered; whether its orders are in the ledger is unknown");
+            tracing::warn!(
+                "stopping before the store confirmed a commit; whether its orders are in the ledger is unknown"
+            );
         };
         tokio::select! {
             () = close => {}

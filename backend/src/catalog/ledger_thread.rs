@@ -90,7 +90,7 @@ impl LedgerThread {
             status: Arc::clone(status),
             refusals: RefusalLimit::default(),
             locked_batches: 0,
-            writing: Incident::new("nothing can be written"),
+            writing: Incident::new("the ledger cannot be written"),
         })
     }
 

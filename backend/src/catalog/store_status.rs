@@ -37,7 +37,7 @@ impl StoreStatus {
                 why: String::new(),
                 append_began: None,
             }),
-            outage: Incident::new("the store does not serve"),
+            outage: Incident::new("the store is not available"),
         }
     }
 
@@ -93,7 +93,7 @@ impl StoreStatus {
         let began = self.lock().append_began;
         let is_stalled = began.is_some_and(|began| began.elapsed() > APPEND_TIMEOUT);
         if is_stalled && self.health() == Some(StoreHealth::Ok) {
-            let why = "a commit is not answered; a synchronous standby may be away";
+            let why = "a commit was not confirmed; a synchronous standby may be unreachable";
             self.set(StoreHealth::Unreachable, why.to_owned());
         }
         is_stalled
@@ -134,8 +134,8 @@ impl Error {
 fn sentence(health: Option<StoreHealth>, why: &str) -> String {
     let summary = match health {
         None => return "The store is not open yet".to_owned(),
-        Some(StoreHealth::Ok) => "The store serves",
-        Some(StoreHealth::Full) => "The store has no room left",
+        Some(StoreHealth::Ok) => "The store works",
+        Some(StoreHealth::Full) => "The store is out of disk space",
         Some(StoreHealth::ReadOnly) => "The database accepts no writes",
         Some(StoreHealth::Unreachable) => "The database cannot be reached",
         Some(StoreHealth::LostEntries) => "The database lost entries",

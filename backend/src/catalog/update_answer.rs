@@ -38,8 +38,12 @@ fn problem(id: OrderId, item: Option<ItemNumber>, verdict: &Verdict) -> Problem 
         Verdict::PreconditionFailed => of_item(Problem::new(
             Code::PreconditionFailed,
             match item {
-                Some(_) => "The book is not in a state that `If-Match` names; nothing was changed. Read it again.",
-                None => "The shop is not in a state that `If-Match` names; nothing was changed. Read it again.",
+                Some(_) => {
+                    "The book was changed since the version in `If-Match`; nothing was changed. Read the book again."
+                }
+                None => {
+                    "The shop was changed since the version in `If-Match`; nothing was changed. Read the books again."
+                }
             },
         )),
         Verdict::TooManyRefusals => {
@@ -73,7 +77,7 @@ fn refusal(item: Option<ItemNumber>, lines: &[RefusedLine]) -> Problem {
         // No line: the change of the stock was done, but the book was withdrawn since.
         (Some(item), _) => unknown_item(item),
         (None, lines) => {
-            let detail = "At least one number to withdraw is no book's; nothing was changed.";
+            let detail = "At least one number to withdraw belongs to no book; nothing was changed.";
             Problem {
                 items: lines.iter().map(|line| line.item).collect(),
                 ..Problem::new(Code::UnknownItem, detail)

@@ -51,11 +51,11 @@ impl fmt::Display for Fault {
             Self::OtherKind(ServiceKind::Order) => f.write_str("it is an order service"),
             Self::OtherKind(ServiceKind::Frontend) => f.write_str("it is a front-end"),
             Self::Unauthorized => {
-                f.write_str("it wants another service token: give all services the same --service-token-file")
+                f.write_str("it expects another service token; give all services the same --service-token-file")
             }
             Self::Store(health) => f.write_str(condition(*health)),
             Self::NoStore => f.write_str("it has not reached its store yet"),
-            Self::OtherStore => f.write_str("its store is not that of the catalog"),
+            Self::OtherStore => f.write_str("it works on another store than the catalog"),
             Self::Clock(difference) => difference.fmt(f),
         }
     }
@@ -65,7 +65,7 @@ impl fmt::Display for Fault {
 fn condition(health: StoreHealth) -> &'static str {
     match health {
         StoreHealth::Ok => "its store works",
-        StoreHealth::Full => "its store has no room left: nothing can be sold",
+        StoreHealth::Full => "its store is out of disk space, so nothing can be sold",
         StoreHealth::ReadOnly => "its database accepts no writes",
         StoreHealth::Unreachable => "its database does not answer",
         StoreHealth::LostEntries => "its database lost entries of the ledger",

@@ -112,9 +112,12 @@ fn each_fault_of_a_dependency_is_missing() {
         why: "the body is not JSON".to_owned(),
     };
     assert_missing(&judge_once(Err(html), good()), &["does not answer like", "not JSON"]);
-    let misdirected = Problem::new(Code::Misdirected, "This service is not secret.example.");
+    let misdirected = Problem::new(
+        Code::Misdirected,
+        "This service does not serve the host secret.example.",
+    );
     let report = judge_once(Err(Error::Problem(Box::new(misdirected))), good());
-    assert_missing(&report, &["does not answer for that host"]);
+    assert_missing(&report, &["does not serve that host"]);
     assert!(!texts(&report.status.missing)[0].contains("secret.example"));
     for (service, text) in [
         (ServiceKind::Order, "an order service"),
@@ -123,7 +126,7 @@ fn each_fault_of_a_dependency_is_missing() {
         assert_missing(&judge_once(Ok(up(service, store)), good()), &[text]);
     }
     for (state, text) in [
-        (StoreHealth::Full, "no room"),
+        (StoreHealth::Full, "out of disk space"),
         (StoreHealth::ReadOnly, "accepts no writes"),
         (StoreHealth::Unreachable, "does not answer"),
         (StoreHealth::LostEntries, "lost entries"),
@@ -145,7 +148,7 @@ fn each_fault_of_a_dependency_is_missing() {
 fn an_order_service_over_another_store_or_none_is_missing() {
     let store = StoreId::generate();
     let other = judge_once(Ok(catalog(store)), Ok(order(StoreId::generate())));
-    assert_missing(&other, &["order", "not that of the catalog"]);
+    assert_missing(&other, &["order", "another store than the catalog"]);
     let unknown = Liveness {
         store: None,
         ..order(store)
@@ -161,7 +164,7 @@ fn one_usable_service_of_a_list_suffices_and_the_others_are_degraded() {
     assert!(report.status.missing.is_empty(), "{:?}", report.status);
     let degraded = texts(&report.status.degraded);
     assert!(degraded[0].contains("connection refused"), "{degraded:?}");
-    assert!(degraded[1].contains("not that of the catalog"), "{degraded:?}");
+    assert!(degraded[1].contains("another store than the catalog"), "{degraded:?}");
     assert!(report.is_suspicious);
     let none = judge(
         &mut ProbeHistory::default(),

@@ -238,7 +238,8 @@ impl Live {
         if entry == last {
             state.to_compare = None;
         } else if let Some(store) = state.store {
-            tracing::warn!(seq = %entry.seq, "the catalog's ledger has another entry here than before; all is read afresh");
+            tracing::warn!(seq = %entry.seq, "the catalog's ledger has another entry at this position than before; \
+                                              all books are read again");
             let before = state.feed_start.at(Seq(entry.seq.0.saturating_sub(1)));
             self.start_history(state, store, before, state.feed_start);
         }

@@ -136,7 +136,7 @@ impl AccessRules {
             return Ok(());
         }
         let detail = format!(
-            "This service is not {}. Use localhost, or start it with --allowed-host.",
+            "This service does not serve the host {}. Use localhost, or start the service with --allowed-host.",
             authority.host
         );
         Err(Refusal::Denied(ApiError::new(Code::Misdirected, detail)))
@@ -157,8 +157,8 @@ impl AccessRules {
         if !self.needs_service_token || self.has_service_token(head) {
             return Ok(());
         }
-        let detail = "This service answers only to the other services: send the service token as \
-                      `Bookstore-Service-Token`.";
+        let detail =
+            "Only the shop's other services may use this one. Send the service token as `Bookstore-Service-Token`.";
         Err(Refusal::Denied(ApiError::new(Code::Unauthorized, detail)))
     }
 
@@ -211,8 +211,8 @@ fn check_hops(head: &RequestHead) -> Result<(), Refusal> {
     match head.hops {
         Some(hops) if hops <= limits::HOPS_MAX => Ok(()),
         Some(_) => {
-            let detail = "The request came through too many services: check that --catalog-url and --order-url of \
-                          each service name another one.";
+            let detail = "The request passed through too many services. Check that no --catalog-url or --order-url \
+                          leads back to the same service.";
             Err(Refusal::Denied(ApiError::new(Code::LoopDetected, detail)))
         }
         None => {

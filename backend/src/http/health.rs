@@ -128,7 +128,7 @@ pub(super) struct Document;
 ///
 /// Makes no request to another service.
 #[utoipa::path(get, path = "/livez", tag = "health",
-    responses((status = 200, description = "It is up", body = Liveness)))]
+    responses((status = 200, description = "The service is up", body = Liveness)))]
 async fn check_liveness(health: Arc<Health>, request: Request) -> ApiResult {
     Ok(Response::json(&health.liveness(request.is_from_service)))
 }
@@ -137,8 +137,8 @@ async fn check_liveness(health: Arc<Health>, request: Request) -> ApiResult {
 ///
 /// And what is missing if not. Asks the services that it needs whether they are up.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
-    (status = 200, description = "It is ready", body = Readiness),
-    (status = 503, description = "It is not ready: see `missing`", body = Readiness)))]
+    (status = 200, description = "The service is ready", body = Readiness),
+    (status = 503, description = "The service is not ready; `missing` says why", body = Readiness)))]
 async fn check_readiness(own: Arc<Health>, request: Request) -> ApiResult {
     let DependencyStatus {
         usable: mut neighbours,
@@ -146,7 +146,7 @@ async fn check_readiness(own: Arc<Health>, request: Request) -> ApiResult {
         mut missing,
     } = own.service.check_dependencies().await;
     if own.stop_begun.is_cancelled() {
-        missing.push(MissingDependency::own("service", "a stop has begun"));
+        missing.push(MissingDependency::own("service", "the service is stopping"));
     }
     let shows_addresses = request.is_from_service;
     if !shows_addresses {

@@ -68,7 +68,9 @@ impl Tls {
                 *current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
                 tracing::info!(file = %certificate.display(), "the TLS certificate was read again");
             }
-            Err(error) => tracing::warn!(%error, "the TLS certificate stays as it was"),
+            Err(error) => {
+                tracing::warn!(%error, "the TLS certificate could not be read again; the previous one stays in use")
+            }
         }
     }
 

@@ -59,7 +59,9 @@ impl OrderService {
         DetachOnDrop::new(async move {
             let sell = |SaleBatch { sales }: SaleBatch, deadline| service.catalog.sell(sales, deadline);
             let result = service.place_with(sell, [order]).await.pop();
-            let lost = || failed(Problem::new(Code::Internal, "The order was lost.").with_order(id));
+            let lost = || {
+                failed(Problem::new(Code::Internal, "The outcome of the order is unknown; look it up.").with_order(id))
+            };
             result.unwrap_or_else(lost)
         })
     }

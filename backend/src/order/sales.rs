@@ -150,7 +150,8 @@ fn result(sale: &Sale, decision: Decision) -> OrderResult {
             refusal(sale, &refused).map_or_else(invalid, |problem| problem.with_order(Some(order)))
         }
         Outcome::KeyReused => {
-            let detail = "That key named another book or quantity; nothing was bought. Use a new key for a new order.";
+            let detail = "This key was used for an order of another book or quantity; nothing was bought. Use a new \
+                          key for a new order.";
             Problem::new(Code::KeyReused, detail)
         }
         Outcome::Expired => return unknown(order),
@@ -159,7 +160,7 @@ fn result(sale: &Sale, decision: Decision) -> OrderResult {
                 "Too many purchases are being refused; this one was not decided, and nothing was bought. Try again.";
             Problem::new(Code::Unavailable, detail)
         }
-        Outcome::StorageFull => Problem::new(Code::StorageFull, "The store has no room left; nothing was bought."),
+        Outcome::StorageFull => Problem::new(Code::StorageFull, "The store is out of disk space; nothing was bought."),
     };
     OrderResult::Problem(BatchProblem { problem, replayed })
 }
@@ -198,7 +199,7 @@ fn refusal(sale: &Sale, refused: &[RefusedLine]) -> Option<Problem> {
             Problem { lines, ..problem }
         }
         (unknown, _) => {
-            let detail = "At least one number is no book's; nothing was bought.";
+            let detail = "At least one number belongs to no book; nothing was bought.";
             let items = unknown.iter().map(|line| line.item).collect();
             let problem = Problem::new(Code::UnknownItem, detail);
             Problem { items, ..problem }

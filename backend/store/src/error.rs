@@ -25,7 +25,7 @@ pub enum Error {
     #[error("another process appended to the ledger first")]
     Conflict,
     /// The disk is full; nothing was changed. Reads continue, and writes are tried again at most once a second.
-    #[error("no room left for {}: {why}", path.display())]
+    #[error("no disk space left for {}: {why}", path.display())]
     Full {
         /// The file that could not grow, or the database.
         path: PathBuf,
@@ -33,10 +33,10 @@ pub enum Error {
         why: String,
     },
     /// At this entry the batch ends within a group or lacks a line of it; nothing was appended.
-    #[error("the order of the entry {0} lacks lines; nothing was appended")]
+    #[error("the batch lacks lines of the order of entry {0}; nothing was appended")]
     PartialGroup(common::Seq),
     /// The store is of ledger format 1. Opening it for writing upgrades it; inspecting it fails.
-    #[error("{0} is of an older format; start `bookstored` with it once to upgrade it")]
+    #[error("{0} has an older format; start `bookstored` with this store once to upgrade it")]
     OldFormat(String),
     /// The file is of a ledger format that this version does not know.
     #[error("{} has columns that this version does not know; a newer version of this program wrote it, use that one", _0.display())]
@@ -65,7 +65,7 @@ pub enum Error {
     NotRegularFile(PathBuf),
     /// The disk is too full for the upgrade to this version's format; nothing was changed.
     #[error(
-        "the upgrade of {store} to ledger format 2 waits for room on the disk{}", bytes.map(|bytes| format!(": it needs {bytes} bytes")).unwrap_or_default()
+        "the upgrade of {store} to ledger format 2 waits for free disk space{}", bytes.map(|bytes| format!(": it needs {bytes} bytes")).unwrap_or_default()
     )]
     UpgradeNeedsRoom {
         /// The store's URL.

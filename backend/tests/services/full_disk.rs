@@ -183,14 +183,14 @@ async fn an_upgrade_waits_for_disk_space_and_a_signal_ends_the_wait() {
         fs::remove_file(spare).unwrap();
         let url = &urls(&disk)[index];
         let mut stopped = Waiting::start(url);
-        stopped.wrote("stderr", "waits for room").await;
+        stopped.wrote("stderr", "waits for free disk space").await;
         kill_process(Pid::from_child(&stopped.child), Signal::TERM).unwrap();
         let status = eventually("the process stops", || {
             std::future::ready(stopped.child.try_wait().unwrap())
         });
         assert!(status.await.success());
         let upgraded = Waiting::start(url);
-        upgraded.wrote("stderr", "waits for room").await;
+        upgraded.wrote("stderr", "waits for free disk space").await;
         disk.make_room();
         upgraded.wrote("stdout", "listening frontend").await;
     }

@@ -172,7 +172,7 @@ async fn a_certificate_that_cannot_be_trusted_is_refused_with_what_to_do() {
             &renamed,
             "its certificate is for DnsName(\"shop.example\"), not for 127.0.0.1; use an address",
         ),
-        (&unknown, "name a file with the authority's certificate with --ca"),
+        (&unknown, "name the file with the authority's certificate with --ca"),
     ] {
         assert_contains(&failure(process, &authority.ca()).await, &[expected]);
     }
@@ -184,7 +184,7 @@ async fn a_certificate_that_cannot_be_trusted_is_refused_with_what_to_do() {
     assert_eq!(ready.status, 503);
     assert_contains(
         &ready.body,
-        &["no authority that is trusted here has signed its certificate"],
+        &["its certificate is signed by an authority that is not trusted here"],
     );
 }
 

@@ -47,8 +47,8 @@ pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<String> {
         rustls::Error::InvalidCertificate(error) => match error {
             // `BadSignature`: the issuer has the name of a trusted authority, but another key.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                "no authority that is trusted here has signed its certificate; name a file with the authority's certificate \
-                 with --ca"
+                "its certificate is signed by an authority that is not trusted here; name the file with the \
+                 authority's certificate with --ca"
             }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 "its certificate has expired; renew it, or set this machine's clock"

@@ -45,7 +45,7 @@ impl LedgerThread {
     fn replace_history(&mut self) -> Result<(), store::Error> {
         let LedgerEnd { store, head } = *self.end.borrow();
         let why = format!(
-            "it does not have all {} entries that this catalog knows; everything is read afresh",
+            "it lacks some of the {} entries that this catalog has read; the ledger is read again from the start",
             head.seq
         );
         self.status.set(StoreHealth::LostEntries, why);
@@ -60,7 +60,9 @@ impl LedgerThread {
         self.metrics.set_checkpoint(end.head.seq);
         self.followers.replace(state, &self.state);
         if known.store != end.store {
-            tracing::warn!(known = %known.head, found = %end.head, store = %end.store, "another history was loaded");
+            tracing::warn!(known = %known.head, found = %end.head, store = %end.store, "the history of the store was \
+                                                                                        replaced; its ledger was read \
+                                                                                        again");
         }
         self.end.send_replace(end);
         self.status.set_ok();

@@ -92,6 +92,7 @@ fn rewrite_in_place(files: &Files<'_>, active: &Segment, scan: &Scan) -> Result<
     };
     rewrite().map_err(|source| Error::of_write(path, source))?;
     let path = path.display();
-    tracing::warn!(%path, "the disk is full: the last batch was written again in place, and nothing can be sold until there is room");
+    tracing::warn!(%path, "the disk is full: the last batch was written again in place, and nothing can be sold until \
+                           disk space is free");
     Ok(file)
 }

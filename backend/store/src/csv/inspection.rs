@@ -85,7 +85,7 @@ pub(super) fn inspect_folder<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result
     }
     Err(Error::Unavailable {
         store: shown(folder),
-        why: "its catalog wrote one checkpoint after the other".to_owned(),
+        why: "its catalog wrote checkpoints continually; try again".to_owned(),
     })
 }
 

@@ -22,8 +22,8 @@ const SCAN_BYTES: u64 = 4 * 1024;
 const PROBES_BYTES: [usize; 2] = [1024, (2 * LINE_BYTES_MAX).next_power_of_two()];
 
 /// The advice for a damaged ledger. No program truncates it, because that would lose acknowledged sales.
-pub(super) const REMEDY: &str =
-    "restore the store's folder from a backup, or move it away to start afresh; its entries up to there are sound";
+pub(super) const REMEDY: &str = "restore the store's folder from a backup, or move the folder away to begin a new store; \
+                                 the entries before the damage are intact";
 
 /// One file of the ledger.
 #[derive(Debug, Clone)]

@@ -37,7 +37,7 @@ impl Warnings {
     pub(super) async fn prove<T, E>(&self, statement: impl Future<Output = Result<T, E>>) -> Result<(), E> {
         let (done, warned) = self.observe(statement).await;
         if self.are_seen.swap(warned, Ordering::Relaxed) && !warned {
-            tracing::info!("the server's warnings are not seen; every commit is confirmed by another write");
+            tracing::info!("the database's warnings do not arrive; every commit is confirmed by another write");
         }
         done.map(drop)
     }

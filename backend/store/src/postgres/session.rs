@@ -165,7 +165,7 @@ async fn check_settings(connection: &mut PgConnection, address: &Address) -> Res
     }
     match show(connection, statements::SYNCHRONOUS_COMMIT).await.map_err(failed)? {
         Some(other) if other != "on" => Err(refused(format!(
-            "synchronous_commit is {other} although the session sets it; something between changes its statements"
+            "synchronous_commit is {other} although the session sets it; a proxy changes the statements on their way"
         ))),
         _ => Ok(()),
     }

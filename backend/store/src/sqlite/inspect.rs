@@ -120,7 +120,7 @@ impl SqliteStore {
         }
         Err(Error::Unavailable {
             store: shown(&file),
-            why: "catalogs started and stopped all the time".to_owned(),
+            why: "catalogs started and stopped continually; try again".to_owned(),
         })
     }
 

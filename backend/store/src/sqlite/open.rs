@@ -143,7 +143,8 @@ fn rewrite_in_place(path: &Path) -> Result<(), Error> {
     };
     rewrite().map_err(|source| Error::of_write(path, source))?;
     let path = path.display();
-    tracing::warn!(%path, "the disk is full: the log was written again in place, and nothing can be sold until there is room");
+    tracing::warn!(%path, "the disk is full: the log was written again in place, and nothing can be sold until disk \
+                           space is free");
     Ok(())
 }
 

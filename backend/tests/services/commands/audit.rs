@@ -148,10 +148,10 @@ async fn a_sale_edited_by_hand_is_found_in_a_database() {
 async fn a_line_of_an_order_edited_by_hand_is_found() {
     // The order of books 1 and 2 is entries 5 and 6. A change of the row, the reverse change, the audit's output.
     const CASES: &str = "
-        seq = 5 | lines = 1 | lines = 2 | entry 6: order ORDER: line 2 of 2 does not continue what is before it
-        seq = 6 | lines = 3 | lines = 2 | entry 6: order ORDER: line 2 of 3 does not continue what is before it
+        seq = 5 | lines = 1 | lines = 2 | entry 6: order ORDER: line 2 of 2 does not continue the entry before it
+        seq = 6 | lines = 3 | lines = 2 | entry 6: order ORDER: line 2 of 3 does not continue the entry before it
         seq = 6 | kind = 'refused', reason = 'sold-out' | kind = 'sold', reason = NULL \
-            | entry 6: order ORDER: line 2 of 2 does not continue what is before it
+            | entry 6: order ORDER: line 2 of 2 does not continue the entry before it
         seq = 6 | title = 'Another' | title = 'RPCs for Dummies' \
             | entry 6, book 2: the entry has the title \"Another\", but the title in force is \"RPCs for Dummies\"";
     let in_csv = basket(StoreFixture::csv()).await.0;
