@@ -69,7 +69,7 @@ impl Tls {
                 tracing::info!(file = %certificate.display(), "the TLS certificate was read again");
             }
             Err(error) => {
-                tracing::warn!(%error, "the TLS certificate could not be read again; the previous one stays in use")
+                tracing::warn!(%error, "the TLS certificate could not be read again; the previous one stays in use");
             }
         }
     }
