@@ -1,4 +1,5 @@
-//! Metrics of the process, with the names that Prometheus' client libraries use. Read from `/proc`, so on Linux only.
+//! Metrics of the process, with the names that Prometheus' client libraries use. All but the CPU time are read from `/proc`, so
+//! they exist on Linux only.
 
 use std::fs;
 
@@ -10,11 +11,9 @@ use super::exposition::Exposition;
 pub(super) fn write_metrics(out: &mut Exposition) {
     let stat = Stat::read();
     let ticks_per_second = rustix::param::clock_ticks_per_second();
-    let seconds = |ticks: u64| format!("{:.2}", ticks as f64 / ticks_per_second as f64);
-    let help = "User and system time spent in seconds";
-    let cpu_ticks = stat.as_ref().map(|stat| stat.cpu_ticks);
-    out.counter("process_cpu_seconds_total", help)
-        .value_if(cpu_ticks.map(seconds));
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    out.counter("process_cpu_seconds_total", "User and system time spent in seconds")
+        .value(format_args!("{}.{:09}", spent.tv_sec, spent.tv_nsec));
     let help = "Start time since the Unix epoch in seconds";
     let started = stat
         .as_ref()
@@ -41,7 +40,6 @@ pub(super) fn write_metrics(out: &mut Exposition) {
 
 /// Fields of `/proc/self/stat` (proc_pid_stat(5)).
 struct Stat {
-    cpu_ticks: u64,
     threads: u64,
     /// The start of the process, since the system was started.
     start_ticks: u64,
@@ -61,7 +59,6 @@ impl Stat {
         // `fields` begins with field 3.
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         Some(Self {
-            cpu_ticks: field(14)? + field(15)?,
             threads: field(20)?,
             start_ticks: field(22)?,
             virtual_bytes: field(23)?,
@@ -88,7 +85,7 @@ mod tests {
     fn a_programs_name_does_not_shift_the_fields() {
         let stat = "7 (a (b) c) S 1 2 3 4 5 6 7 8 9 10 150 50 13 14 15 16 12 18 1000 4096 3 20";
         let stat = Stat::parse(stat).unwrap();
-        assert_eq!((stat.cpu_ticks, stat.threads, stat.start_ticks), (200, 12, 1_000));
+        assert_eq!((stat.threads, stat.start_ticks), (12, 1_000));
         assert_eq!((stat.virtual_bytes, stat.resident_pages), (4_096, 3));
     }
 }
