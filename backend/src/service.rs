@@ -191,7 +191,7 @@ impl RunningServices {
     /// `/readyz` answers 503 from now on; requests are still served.
     pub fn begin_stop(&self) {
         for service in &self.services {
-            service.stop_begun.cancel();
+            service.begin_stop();
         }
     }
 

@@ -163,3 +163,58 @@ async fn call_handler(route: &Route, head: &Arc<RequestHead>, handled: Handled) 
         Err(ApiError::new(Code::Internal, detail))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use common::Position;
+    use common::wire::ServiceKind;
+    use futures::future::BoxFuture;
+    use http::header::CONNECTION;
+    use tower_service::Service as _;
+    use utoipa::openapi::OpenApi;
+
+    use super::*;
+    use crate::http::{DependencyStatus, Exposition, HttpService, KnownStore};
+
+    struct Idle;
+
+    impl HttpService for Idle {
+        fn kind(&self) -> ServiceKind {
+            ServiceKind::Order
+        }
+
+        fn newest_position(&self) -> Option<Position> {
+            None
+        }
+
+        fn known_store(&self) -> KnownStore {
+            KnownStore::default()
+        }
+
+        fn write_metrics(&self, _out: &mut Exposition) {}
+
+        fn check_dependencies(&self) -> BoxFuture<'_, DependencyStatus> {
+            Box::pin(async { DependencyStatus::default() })
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_response_after_the_begin_of_a_stop_is_503_and_closes_its_connection() {
+        let routes = Arc::new(Routes::new(&Arc::new(Idle), Vec::new(), OpenApi::default()));
+        let dispatcher = Dispatcher::new(&routes, &Arc::default(), Ipv4Addr::LOCALHOST.into());
+        let check_readiness = || async {
+            let request = http::Request::get("/readyz").header("host", "localhost");
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            let mut service = warp::service(dispatcher.filter(head, Some(0)));
+            let request = http::Request::new(http_body_util::Empty::<Bytes>::new());
+            let response = service.call(request).await.unwrap();
+            (response.status().as_u16(), response.headers().get(CONNECTION).cloned())
+        };
+        assert_eq!(check_readiness().await, (200, None));
+        routes.health().begin_stop();
+        let (status, connection) = check_readiness().await;
+        assert_eq!((status, connection.unwrap().to_str().unwrap()), (503, "close"));
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,7 +10,6 @@ use common::wire::{Activity, Lack, LiveStatus, Liveness, Neighbour, Readiness, R
 use common::{Code, Position, Problem, StoreId, Timestamp, client};
 use futures::future::BoxFuture;
 use http::StatusCode;
-use tokio_util::sync::CancellationToken;
 
 use super::metrics::{HttpMetrics, RouteMetrics};
 use super::{ApiResult, Exposition, Request, Response, Route};
@@ -102,7 +102,7 @@ pub(crate) struct Health {
     /// Metrics of the calls from within the process.
     local: Arc<RouteMetrics>,
     document: Bytes,
-    stop_begun: CancellationToken,
+    is_stopping: AtomicBool,
 }
 
 /// The routes `/livez`, `/readyz`, `/metrics` and `/openapi.json` of a service.
@@ -145,7 +145,7 @@ async fn check_readiness(own: Arc<Health>, request: Request) -> ApiResult {
         degraded,
         mut missing,
     } = own.service.check_dependencies().await;
-    if own.stop_begun.is_cancelled() {
+    if own.is_stopping() {
         missing.push(MissingDependency::own("service", "the service is stopping"));
     }
     let shows_addresses = request.is_from_service;
@@ -203,20 +203,24 @@ impl fmt::Debug for Health {
 }
 
 impl Health {
-    pub(super) fn new(
-        service: Arc<dyn HttpService>,
-        metrics: Arc<HttpMetrics>,
-        document: &serde_json::Value,
-        stop_begun: CancellationToken,
-    ) -> Self {
+    pub(super) fn new(service: Arc<dyn HttpService>, metrics: Arc<HttpMetrics>, document: &serde_json::Value) -> Self {
         Self {
             service,
             started: Instant::now(),
             local: metrics.route("local".to_owned(), true),
             metrics,
             document: document.to_string().into(),
-            stop_begun,
+            is_stopping: AtomicBool::new(false),
         }
+    }
+
+    /// `/readyz` answers 503 from now on, and every response closes its connection. Requests are still served.
+    pub(crate) fn begin_stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// The answer to `GET /livez`. `is_from_service` tells whether the caller sent the service token.

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::Code;
 use http::Method;
-use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
@@ -20,12 +19,11 @@ pub(crate) struct Routes {
     pub(super) service: Arc<dyn HttpService>,
     endpoints: Vec<Endpoint>,
     health: Arc<Health>,
-    stop_begun: CancellationToken,
     metrics: Arc<HttpMetrics>,
     /// Metrics of the requests without a route.
     pub(super) unmatched: Arc<RouteMetrics>,
-    /// Whether every response closes its connection: another connection waits, or a stop has begun.
-    is_closing: AtomicBool,
+    /// Whether a connection waits until another one ends.
+    is_connection_waiting: AtomicBool,
     #[cfg(test)]
     pub(super) document: OpenApi,
 }
@@ -48,9 +46,8 @@ impl Routes {
         });
         let service = Arc::clone(service) as Arc<dyn HttpService>;
         let metrics = Arc::<HttpMetrics>::default();
-        let stop_begun = CancellationToken::new();
         let (known, counted) = (Arc::clone(&service), Arc::clone(&metrics));
-        let health = Arc::new(Health::new(known, counted, &complete, stop_begun.clone()));
+        let health = Arc::new(Health::new(known, counted, &complete));
         routes.extend(health::routes(&health));
         let endpoint = |route: Route| Endpoint {
             metrics: metrics.route(format!("{route:?}"), route.is_activity),
@@ -60,10 +57,9 @@ impl Routes {
             endpoints: routes.into_iter().map(endpoint).collect(),
             service,
             health,
-            stop_begun,
             unmatched: metrics.route("unmatched".to_owned(), false),
             metrics,
-            is_closing: AtomicBool::new(false),
+            is_connection_waiting: AtomicBool::new(false),
             #[cfg(test)]
             document,
         }
@@ -73,26 +69,22 @@ impl Routes {
         self.service.kind().as_str()
     }
 
-    /// Cancelled when a stop begins: from then on `/readyz` answers 503.
-    pub(crate) fn stop_begun(&self) -> CancellationToken {
-        self.stop_begun.clone()
-    }
-
     pub(super) fn connection_metrics(&self) -> &ConnectionMetrics {
         &self.metrics.connections
     }
 
     /// `is_waiting` tells whether a connection waits until another one ends.
-    pub(super) fn set_closing(&self, is_waiting: bool, is_draining: bool) {
-        self.is_closing.store(is_waiting || is_draining, Ordering::Relaxed);
+    pub(super) fn set_connection_waiting(&self, is_waiting: bool) {
+        self.is_connection_waiting.store(is_waiting, Ordering::Relaxed);
         self.metrics
             .connections
             .waiting
             .store(usize::from(is_waiting), Ordering::Relaxed);
     }
 
+    /// Whether every response closes its connection.
     pub(super) fn is_closing(&self) -> bool {
-        self.is_closing.load(Ordering::Relaxed)
+        self.is_connection_waiting.load(Ordering::Relaxed) || self.health.is_stopping()
     }
 
     pub(crate) fn health(&self) -> Arc<Health> {

@@ -110,7 +110,6 @@ pub(crate) async fn run(
     threads: ConnectionThreads,
     stop: Stop,
 ) {
-    let stop_begun = routes.stop_begun();
     let (routes, rules) = (Arc::new(routes), Arc::new(rules));
     let accepting = Incident::new("connections cannot be accepted");
     let metrics = routes.connection_metrics();
@@ -118,7 +117,6 @@ pub(crate) async fn run(
     let mut tasks = JoinSet::new();
     let mut open_connections = HashMap::new();
     let mut waiting = None;
-    let mut is_draining = false;
     loop {
         tokio::select! {
             () = stop.stopping.cancelled() => break,
@@ -127,7 +125,6 @@ pub(crate) async fn run(
                 open_connections.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
             }
             () = tokio::time::sleep(IDLE_MIN), if waiting.is_some() => {}
-            () = stop_begun.cancelled(), if !is_draining => is_draining = true,
         }
         let is_full = tasks.len() >= connections_max;
         if let Some((stream, peer)) = waiting.take_if(|_| !is_full) {
@@ -150,7 +147,7 @@ pub(crate) async fn run(
             open_connections.insert(handle.id(), Connection { timer, _stop });
             metrics.accepted.add(1);
         }
-        routes.set_closing(waiting.is_some(), is_draining);
+        routes.set_connection_waiting(waiting.is_some());
         // Stop more only after all earlier stopped connections have ended.
         if waiting.is_some() && open_connections.len() == tasks.len() {
             metrics.closed_idle.add(stop_idle(&mut open_connections));
@@ -158,7 +155,7 @@ pub(crate) async fn run(
         metrics.open.store(tasks.len(), Ordering::Relaxed);
     }
     drop(listener);
-    routes.set_closing(false, true);
+    routes.set_connection_waiting(false);
     let is_drained = tokio::select! {
         () = drain(&mut tasks, open_connections) => true,
         () = stop.grace_over() => false,

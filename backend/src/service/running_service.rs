@@ -28,8 +28,6 @@ pub(super) struct RunningService {
     scheme: &'static str,
     address: SocketAddr,
     health: Arc<Health>,
-    /// When cancelled, `/readyz` answers 503.
-    pub(super) stop_begun: CancellationToken,
     /// When cancelled, the server stops accepting.
     stopping: CancellationToken,
     serving: JoinHandle<()>,
@@ -148,7 +146,6 @@ impl RunningService {
             scheme: if tls.is_some() { "https" } else { "http" },
             address: listener.local_addr()?,
             health: routes.health(),
-            stop_begun: routes.stop_begun(),
             serving: tokio::spawn(run_server(listener, tls, routes, rules, connections_max, threads, stop)),
             stopping,
             catalog,
@@ -162,6 +159,11 @@ impl RunningService {
 
     pub(super) fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// `/readyz` answers 503 from now on; requests are still served.
+    pub(super) fn begin_stop(&self) {
+        self.health.begin_stop();
     }
 
     /// Stops accepting, finishes open requests within the grace period, and closes the store with a checkpoint.
