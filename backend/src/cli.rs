@@ -143,14 +143,20 @@ impl Services {
         server.drain_delay
     }
 
-    /// The number of threads that serve connections: one for each processor; half as many in a service that receives one batch
-    /// at a time.
-    pub(crate) fn threads(&self) -> usize {
+    /// The number of threads beside the main one that serve connections: one for each processor, none if there is only one;
+    /// half as many in a service that receives one batch at a time.
+    pub(crate) fn connection_threads(&self) -> usize {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        match self {
+        let threads = match self {
             Self::All(_) | Self::Frontend(_) => processors,
-            Self::Catalog(_) | Self::Order(_) => processors.div_ceil(2),
-        }
+            Self::Catalog(_) | Self::Order(_) => processors / 2,
+        };
+        if threads > 1 { threads } else { 0 }
+    }
+
+    /// Whether the services call each other directly.
+    pub(crate) fn are_local(&self) -> bool {
+        matches!(self, Self::All(_))
     }
 }
 

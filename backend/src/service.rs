@@ -78,7 +78,8 @@ impl RunningServices {
     /// See [`Error`].
     pub async fn open(services: Services) -> Result<Self, Error> {
         check_clock(SystemTime::now())?;
-        let threads = ConnectionThreads::start(services.threads())?;
+        let current_max = usize::from(!services.are_local());
+        let threads = ConnectionThreads::start(services.connection_threads(), current_max)?;
         let (service, shared) = match services {
             Services::All(settings) => return Self::open_all_on(threads, &settings).await,
             Services::Catalog(args) => {

@@ -140,7 +140,7 @@ pub(crate) async fn run(
             });
             let (timer, (_stop, stopped)) = (ConnectionTimer::default(), oneshot::channel());
             let tls = tls.as_ref().map(Tls::acceptor);
-            let thread = threads.idlest();
+            let thread = threads.for_next_connection();
             let (stream, count) = (stream.into_std(), thread.count_connection());
             let serving = serve_on_this_thread(stream, tls, service, timer.clone(), stopped, count);
             let handle = tasks.spawn_on(serving, thread.runtime());

@@ -2,6 +2,10 @@
 //!
 //! A connection stays on its thread. One runtime with several threads would steal work among them and wake them for it, which
 //! costs more than it gains for short tasks.
+//!
+//! Batches and feeds between processes run in the current runtime. All purchases wait for them, so they must not wait for many
+//! requests: other threads serve the connections, all but one, which spares a lone client the way between two threads. Where
+//! the services call each other directly, such a client has no way to spare, and the current runtime serves none.
 
 use std::sync::{Arc, mpsc};
 use std::{io, thread};
@@ -16,6 +20,8 @@ pub(crate) struct ConnectionThreads(Arc<Threads>);
 #[derive(Debug)]
 struct Threads {
     current: ConnectionThread,
+    /// The most connections of the current runtime, if there are other threads.
+    current_max: usize,
     others: Vec<ConnectionThread>,
 }
 
@@ -38,29 +44,36 @@ impl ConnectionThreads {
     /// # Panics
     /// Outside of a runtime.
     pub(crate) fn current() -> Self {
-        let current = ConnectionThread::new(Handle::current(), None);
-        let others = Vec::new();
-        Self(Arc::new(Threads { current, others }))
+        Self::new(0, Vec::new())
     }
 
-    /// Serves on the current runtime and on `count - 1` new threads.
+    /// Serves on `count` new threads, but up to `current_max` connections on the current runtime, or all without new threads.
     ///
     /// # Errors
     /// If the system starts no more threads.
     ///
     /// # Panics
     /// Outside of a runtime.
-    pub(crate) fn start(count: usize) -> io::Result<Self> {
-        let current = ConnectionThread::new(Handle::current(), None);
-        let others = (1..count).map(ConnectionThread::start).collect::<Result<_, _>>()?;
-        Ok(Self(Arc::new(Threads { current, others })))
+    pub(crate) fn start(count: usize, current_max: usize) -> io::Result<Self> {
+        let others = (1..=count).map(ConnectionThread::start).collect::<Result<_, _>>()?;
+        Ok(Self::new(current_max, others))
     }
 
-    /// The thread with the fewest connections; the first of several.
-    pub(super) fn idlest(&self) -> &ConnectionThread {
-        let Threads { current, others } = &*self.0;
-        let idler = |idlest, thread| std::cmp::min_by_key(idlest, thread, |thread: &&ConnectionThread| thread.count());
-        others.iter().fold(current, idler)
+    fn new(current_max: usize, others: Vec<ConnectionThread>) -> Self {
+        let current = ConnectionThread::new(Handle::current(), None);
+        Self(Arc::new(Threads {
+            current,
+            current_max,
+            others,
+        }))
+    }
+
+    /// The thread for the next connection: the current one while it may have more, else the other one with the fewest.
+    pub(super) fn for_next_connection(&self) -> &ConnectionThread {
+        let threads = &*self.0;
+        let idlest = threads.others.iter().min_by_key(|thread| thread.count());
+        let is_current_full = threads.current.count() >= threads.current_max;
+        idlest.filter(|_| is_current_full).unwrap_or(&threads.current)
     }
 }
 
@@ -105,7 +118,7 @@ impl ConnectionThread {
     }
 
     fn count(&self) -> usize {
-        Arc::strong_count(&self.connections)
+        Arc::strong_count(&self.connections) - 1
     }
 }
 
@@ -114,23 +127,37 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn connections_are_spread_evenly_and_the_current_thread_has_the_first() {
-        let threads = ConnectionThreads::start(3).unwrap();
-        let id = |thread: &ConnectionThread| thread.runtime().id();
-        let open = |_| (id(threads.idlest()), threads.idlest().count_connection());
-        let mut connections: Vec<_> = (0..6).map(open).collect();
-        let (first, again) = connections.split_at(3);
-        assert_eq!(first[0].0, Handle::current().id());
-        assert!(first.iter().zip(again).all(|((one, _), (other, _))| one == other));
-        let (freed, counted) = connections.remove(4);
-        assert_ne!(freed, Handle::current().id());
-        drop(counted);
-        assert_eq!(id(threads.idlest()), freed);
+    async fn the_current_thread_has_its_most_connections_and_the_rest_is_spread_evenly() {
+        let threads = ConnectionThreads::start(2, 1).unwrap();
+        let open = || {
+            let thread = threads.for_next_connection();
+            (thread.runtime().id(), thread.count_connection())
+        };
+        let mut connections: Vec<_> = (0..5).map(|_| open()).collect();
+        let ids: Vec<_> = connections.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids[0], Handle::current().id());
+        assert!(!ids[1..].contains(&ids[0]) && ids[1] != ids[2]);
+        assert_eq!(ids[1..3], ids[3..]);
+        for ended in [2, 0] {
+            let (id, counted) = connections.remove(ended);
+            drop(counted);
+            connections.push(open());
+            assert_eq!(connections.last().map(|(id, _)| *id), Some(id));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_current_thread_alone_has_all_connections() {
+        let threads = ConnectionThreads::start(0, 1).unwrap();
+        let connections = [(), ()].map(|()| threads.for_next_connection().count_connection());
+        assert_eq!(threads.for_next_connection().count(), connections.len());
     }
 
     #[tokio::test]
     async fn a_thread_ends_with_the_last_clone() {
-        let threads = ConnectionThreads::start(2).unwrap();
+        let threads = ConnectionThreads::start(1, 0).unwrap();
+        let first = threads.for_next_connection().runtime().id();
+        assert_ne!(first, Handle::current().id());
         let other = threads.0.others[0].runtime().clone();
         let running = other.spawn(std::future::pending::<()>());
         drop(threads.clone());
