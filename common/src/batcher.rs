@@ -14,6 +14,7 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -25,6 +26,23 @@ use crate::reply::{self, Reply};
 /// The longest time that full batches before an item may take, estimated by the duration of the last batch; beyond it the
 /// item is rejected.
 const WAIT_MAX: Duration = Duration::from_millis(50);
+
+/// Calls of `yield_now` before a batch is closed, if the previous batch had several items and the last yield added some. The
+/// first of many concurrent purchases wakes the thread. Without a yield, its batch would be closed before the others are read
+/// from their sockets. On an idle processor a yield takes no time.
+const YIELDS_MAX: u32 = 4;
+
+/// Fills a batch. `take_queued` takes what is queued, as far as the batch has room, and returns whether that was anything.
+/// `is_busy` tells whether the previous batch had several items.
+pub fn fill_batch(is_busy: bool, mut take_queued: impl FnMut() -> bool) {
+    take_queued();
+    for _ in 0..if is_busy { YIELDS_MAX } else { 0 } {
+        thread::yield_now();
+        if !take_queued() {
+            break;
+        }
+    }
+}
 
 /// The duration of the last batch, an estimate for the next ones. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -44,10 +62,10 @@ impl BatchPace {
     }
 }
 
-/// The limits of a batcher. Sizes of items and batches have a common unit, for example lines.
+/// The limits of a batcher. The sizes of items, batches and the queue have a common unit, for example lines.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The most queued items; more are rejected.
+    /// The largest size of the queue, and of an item; more is rejected.
     pub max_queued: NonZeroUsize,
     /// The largest size of a batch; a larger item is sent alone.
     pub max_batch: NonZeroUsize,
@@ -71,6 +89,7 @@ pub enum Error {
 
 struct Item<T, R> {
     input: T,
+    size: usize,
     reply: Reply<R>,
     enqueued: Instant,
 }
@@ -78,8 +97,11 @@ struct Item<T, R> {
 /// Groups items into batches. Clones share one queue; after the last clone is dropped, the queued items are processed.
 #[derive(Debug)]
 pub struct Batcher<T, R> {
-    queue: mpsc::Sender<Item<T, R>>,
-    max_batch: usize,
+    queue: mpsc::UnboundedSender<Item<T, R>>,
+    /// A permit for each unit of size that the queue has room for.
+    room: Arc<Semaphore>,
+    limits: Limits,
+    size: fn(&T) -> usize,
     pace: BatchPace,
     metrics: Arc<BatchMetrics>,
 }
@@ -88,7 +110,9 @@ impl<T, R> Clone for Batcher<T, R> {
     fn clone(&self) -> Self {
         Self {
             queue: self.queue.clone(),
-            max_batch: self.max_batch,
+            room: Arc::clone(&self.room),
+            limits: self.limits,
+            size: self.size,
             pace: self.pace.clone(),
             metrics: Arc::clone(&self.metrics),
         }
@@ -96,20 +120,21 @@ impl<T, R> Clone for Batcher<T, R> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
-    /// Starts a batcher on the current tokio runtime. `size` returns the size of an item, at least 1. `send` processes a batch
-    /// and returns one result for each item, in order; items without a result end as [`Error::Lost`].
+    /// Starts a batcher on the current tokio runtime. `size` returns the size of an item. `send` processes a batch and
+    /// returns one result for each item, in order; items without a result end as [`Error::Lost`].
     pub fn new<F, Sent>(limits: Limits, size: fn(&T) -> usize, send: F) -> Self
     where
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
         Sent: Future<Output = Vec<R>> + Send + 'static,
     {
-        let (queue, queued) = mpsc::channel(limits.max_queued.get());
+        let (queue, queued) = mpsc::unbounded_channel();
+        let room = Arc::new(Semaphore::new(limits.max_queued.get()));
         let (pace, metrics) = (BatchPace::default(), Arc::<BatchMetrics>::default());
         let (measured, recorded) = (pace.clone(), Arc::clone(&metrics));
-        let send = move |inputs: Vec<T>, enqueued: Instant| {
+        let send = move |inputs: Vec<T>, size: usize, enqueued: Instant| {
             let (measured, recorded) = (measured.clone(), Arc::clone(&recorded));
-            let (begin, lines) = (Instant::now(), inputs.iter().map(size).sum());
-            recorded.record_taken(lines, enqueued.into_std(), begin.into_std());
+            let begin = Instant::now();
+            recorded.record_taken(size, enqueued.into_std(), begin.into_std());
             let sent = send(inputs);
             async move {
                 let results = sent.await;
@@ -119,10 +144,12 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
                 results
             }
         };
-        tokio::spawn(dispatch(limits, size, queued, send));
+        tokio::spawn(dispatch(limits, queued, Arc::clone(&room), send));
         Self {
             queue,
-            max_batch: limits.max_batch.get(),
+            room,
+            limits,
+            size,
             pace,
             metrics,
         }
@@ -133,9 +160,9 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         &self.metrics
     }
 
-    /// The number of queued items.
+    /// The size of the queue.
     pub fn queued(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        self.limits.max_queued.get() - self.room.available_permits()
     }
 
     /// Enqueues an item and waits for its result.
@@ -146,84 +173,77 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         self.enqueue(input)?.await.map_err(|_| Error::Lost)
     }
 
-    /// Enqueues several items at once and waits for all results, in order.
-    pub async fn call_all(&self, inputs: impl IntoIterator<Item = T>) -> Vec<Result<R, Error>> {
-        let enqueued: Vec<_> = inputs.into_iter().map(|input| self.enqueue(input)).collect();
-        let mut results = Vec::with_capacity(enqueued.len());
-        for result in enqueued {
-            results.push(match result {
-                Ok(result) => result.await.map_err(|_| Error::Lost),
-                Err(error) => Err(error),
-            });
-        }
-        results
-    }
-
     fn enqueue(&self, input: T) -> Result<oneshot::Receiver<R>, Error> {
+        let size = (self.size)(&input);
+        let is_too_slow = self.pace.is_too_slow_for(self.queued() / self.limits.max_batch);
+        let permits = u32::try_from(size).map(|size| self.room.try_acquire_many(size));
+        let Some(permits) = permits.ok().and_then(Result::ok).filter(|_| !is_too_slow) else {
+            self.metrics.rejected.add(1);
+            return Err(Error::Full);
+        };
         let (reply, receiver) = Reply::new();
-        let item = || Item {
+        let item = Item {
             input,
+            size,
             reply,
             enqueued: Instant::now(),
         };
-        let sent = match self.pace.is_too_slow_for(self.queued() / self.max_batch) {
-            true => Err(Error::Full),
-            false => self.queue.try_send(item()).map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => Error::Full,
-                mpsc::error::TrySendError::Closed(_) => Error::Closed,
-            }),
-        };
-        if sent == Err(Error::Full) {
-            self.metrics.rejected.add(1);
-        }
-        sent.map(|()| receiver)
+        self.queue.send(item).map_err(|_| Error::Closed)?;
+        // They are added again when the item is taken.
+        permits.forget();
+        Ok(receiver)
     }
 }
 
-async fn dispatch<T, R, F, Sent>(limits: Limits, size: fn(&T) -> usize, mut queue: mpsc::Receiver<Item<T, R>>, send: F)
-where
+async fn dispatch<T, R, F, Sent>(
+    limits: Limits,
+    mut queue: mpsc::UnboundedReceiver<Item<T, R>>,
+    room: Arc<Semaphore>,
+    send: F,
+) where
     T: Send + 'static,
     R: Send + 'static,
-    F: Fn(Vec<T>, Instant) -> Sent,
+    F: Fn(Vec<T>, usize, Instant) -> Sent,
     Sent: Future<Output = Vec<R>> + Send + 'static,
 {
     let in_flight = Arc::new(Semaphore::new(limits.max_in_flight.get()));
-    let mut items = Vec::new();
+    let (mut next, mut is_busy) = (None, false);
     loop {
         // The permit comes first, then all queued items: a batch fills while the others are in flight.
         let Ok(permit) = Arc::clone(&in_flight).acquire_owned().await else {
             return;
         };
-        let room = limits.max_batch.get() - items.len();
-        if items.is_empty() {
-            if queue.recv_many(&mut items, room).await == 0 {
-                return;
-            }
-        } else {
-            // Items that the last batch had no room for come first.
-            items.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(room));
-        }
-        let count = batch_len(&items, size, limits.max_batch.get());
-        let Some(first) = items.first().map(|item| item.enqueued) else {
-            continue;
+        let first = match next.take() {
+            Some(item) => item,
+            None => match queue.recv().await {
+                Some(item) => item,
+                None => return,
+            },
         };
-        let batch = items.drain(..count).map(|item| (item.input, item.reply));
-        let (inputs, replies): (Vec<_>, Vec<_>) = batch.unzip();
-        let sent = send(inputs, first);
+        let (mut size, enqueued) = (first.size, first.enqueued);
+        let (mut inputs, mut replies) = (vec![first.input], vec![first.reply]);
+        fill_batch(is_busy, || {
+            let before = inputs.len();
+            while next.is_none()
+                && let Ok(item) = queue.try_recv()
+            {
+                if size + item.size > limits.max_batch.get() {
+                    next = Some(item);
+                } else {
+                    size += item.size;
+                    inputs.push(item.input);
+                    replies.push(item.reply);
+                }
+            }
+            inputs.len() > before
+        });
+        is_busy = inputs.len() > 1;
+        room.add_permits(size);
+        let sent = send(inputs, size, enqueued);
         tokio::spawn(async move {
             let results = sent.await;
             drop(permit);
             reply::send_all(replies.into_iter().zip(results));
         });
     }
-}
-
-/// The number of leading items that form a batch, at least 1.
-fn batch_len<T, R>(items: &[Item<T, R>], size: fn(&T) -> usize, max: usize) -> usize {
-    let mut total = 0;
-    let fits = items.iter().take_while(|item| {
-        total += size(&item.input);
-        total <= max
-    });
-    fits.count().max(1)
 }

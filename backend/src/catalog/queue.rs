@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use common::batcher::BatchPace;
+use common::batcher::{BatchPace, fill_batch};
 use common::limits;
 use tokio::sync::mpsc;
 
@@ -17,11 +16,6 @@ use super::metrics::CatalogMetrics;
 const QUEUE_LINES_MAX: usize = 65_536;
 /// Limit on the lines of a batch. While it is not reached, the batch accepts one more job of any size.
 const APPEND_LINES_MAX: usize = 8 * limits::BATCH_LINES_MAX;
-
-/// Calls of `yield_now` before a batch is closed, if the previous batch had several jobs and the last yield added some. The
-/// first of many concurrent purchases wakes the thread. Without a yield, its append would begin before the others are read
-/// from their sockets. On an idle processor a yield takes no time.
-const YIELDS_MAX: u32 = 4;
 
 /// The sending half of the queue.
 #[derive(Debug, Clone)]
@@ -133,22 +127,16 @@ impl Inbox {
         let (taken, first) = (Instant::now(), self.clock.first());
         self.taken = Some(taken);
         let mut lines = batch.iter().map(Job::lines).sum();
-        let mut yields = if self.is_busy { YIELDS_MAX } else { 0 };
-        loop {
-            let before = lines;
+        fill_batch(self.is_busy, || {
+            let before = batch.len();
             while lines < APPEND_LINES_MAX
                 && let Ok(job) = self.jobs.try_recv()
             {
                 lines += job.lines();
                 batch.push(job);
             }
-            let is_growing = lines > before || yields == YIELDS_MAX;
-            if yields == 0 || !is_growing || lines >= APPEND_LINES_MAX {
-                break;
-            }
-            yields -= 1;
-            thread::yield_now();
-        }
+            batch.len() > before
+        });
         self.is_busy = batch.len() > 1;
         if self.lines.fetch_sub(lines, Ordering::Relaxed) > lines {
             // The jobs of the next batch are already queued.

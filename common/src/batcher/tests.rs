@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::future::join_all;
 use proptest::prelude::*;
 use tokio::sync::Notify;
 
@@ -13,6 +14,14 @@ fn limits(queued: usize, batch: usize, in_flight: usize) -> Limits {
         max_batch: count(batch),
         max_in_flight: count(in_flight),
     }
+}
+
+/// Enqueues several items at once and waits for all results.
+async fn call_all<T: Send + 'static>(
+    batcher: &Batcher<T, T>,
+    inputs: impl IntoIterator<Item = T>,
+) -> Vec<Result<T, Error>> {
+    join_all(inputs.into_iter().map(|input| batcher.call(input))).await
 }
 
 #[tokio::test]
@@ -46,9 +55,9 @@ async fn items_enqueued_while_a_batch_is_in_flight_are_sent_together() {
     }
     let others = tokio::spawn({
         let batcher = batcher.clone();
-        async move { batcher.call_all(1..=20).await }
+        async move { call_all(&batcher, 1..=20).await }
     });
-    while batcher.queue.capacity() > 44 {
+    while batcher.queued() < 20 {
         tokio::task::yield_now().await;
     }
     completed.notify_one();
@@ -62,8 +71,24 @@ async fn items_enqueued_while_a_batch_is_in_flight_are_sent_together() {
 async fn a_full_queue_rejects_items_and_a_missing_result_is_lost() {
     let batcher = Batcher::new(limits(2, 1, 1), |_| 1, |_: Vec<u32>| async { Vec::<u32>::new() });
     // Nothing runs between these calls, so the third finds the queue full.
-    let results = batcher.call_all([1, 2, 3]).await;
+    let results = call_all(&batcher, [1, 2, 3]).await;
     assert_eq!(results, [Err(Error::Lost), Err(Error::Lost), Err(Error::Full)]);
+}
+
+#[tokio::test]
+async fn the_queue_is_limited_by_the_size_of_its_items() {
+    let batcher = Batcher::new(
+        limits(10, 10, 1),
+        |&size| size,
+        |batch: Vec<usize>| async move { batch },
+    );
+    // Nothing runs between these calls.
+    let results = call_all(&batcher, [11, 6, 5, 4, 1]).await;
+    assert_eq!(
+        results,
+        [Err(Error::Full), Ok(6), Err(Error::Full), Ok(4), Err(Error::Full)]
+    );
+    assert_eq!((batcher.queued(), batcher.metrics().rejected.get()), (0, 3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,7 +104,7 @@ async fn items_that_would_wait_too_long_are_rejected() {
     assert_eq!(batcher.call(0).await, Ok(0));
     let in_flight = batcher.enqueue(1).unwrap();
     tokio::task::yield_now().await;
-    let results = batcher.call_all(2..8).await;
+    let results = call_all(&batcher, 2..8).await;
     let (accepted, rejected) = results.split_at(4);
     assert!(
         accepted.iter().all(Result::is_ok),
@@ -123,7 +148,7 @@ proptest! {
         runtime.block_on(async {
             let (current, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
             let (now, peak) = (Arc::clone(&current), Arc::clone(&most));
-            let batcher = Batcher::new(limits(300, batch, in_flight), size, move |inputs: Vec<usize>| {
+            let batcher = Batcher::new(limits(900, batch, in_flight), size, move |inputs: Vec<usize>| {
                 let (now, peak) = (Arc::clone(&now), Arc::clone(&peak));
                 async move {
                     assert!(inputs.len() == 1 || inputs.iter().map(size).sum::<usize>() <= batch);
@@ -133,7 +158,7 @@ proptest! {
                     inputs.into_iter().map(|input| input * 3).collect()
                 }
             });
-            let results = batcher.call_all(0..items).await;
+            let results = call_all(&batcher, 0..items).await;
             assert_eq!(results, (0..items).map(|input| Ok(input * 3)).collect::<Vec<_>>());
             assert!(most.load(Ordering::SeqCst) <= in_flight);
         });

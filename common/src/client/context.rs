@@ -59,10 +59,15 @@ impl RequestContext {
     }
 }
 
-/// Runs the call that carries a batch. A batch of one request has its request id and trace. A batch of several has a new id,
+/// Runs the call that carries a batch of `size` purchases. A batch of one request has its request id and trace. A batch of several has a new id,
 /// which is logged with theirs, and the trace of the first; its span links to all traces.
-pub(super) async fn call_for_batch<F: Future>(name: &str, contexts: Vec<RequestContext>, call: F) -> F::Output {
-    let batch = Arc::new(BatchCause::new(name, contexts));
+pub(super) async fn call_for_batch<F: Future>(
+    name: &str,
+    size: usize,
+    contexts: Vec<RequestContext>,
+    call: F,
+) -> F::Output {
+    let batch = Arc::new(BatchCause::new(name, size, contexts));
     caused_by(batch, call).await
 }
 
@@ -75,15 +80,11 @@ struct BatchCause {
 }
 
 impl BatchCause {
-    fn new(name: &str, contexts: Vec<RequestContext>) -> Self {
-        let size = contexts.len();
-        let (mut ids, mut traces): (Vec<_>, Vec<_>) = contexts
+    fn new(name: &str, size: usize, contexts: Vec<RequestContext>) -> Self {
+        let (ids, traces): (Vec<_>, Vec<_>) = contexts
             .into_iter()
             .map(|context| (context.request_id, context.traceparent))
             .unzip();
-        // The sales of one batch of orders are adjacent and have the same context.
-        ids.dedup();
-        traces.dedup();
         let mut ids: Vec<HeaderValue> = ids.into_iter().flatten().collect();
         let traces: Vec<HeaderValue> = traces.into_iter().flatten().collect();
         let request_id = match (ids.len(), ids.pop()) {

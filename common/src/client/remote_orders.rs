@@ -76,7 +76,7 @@ async fn place(endpoint: ServiceEndpoint, batch: Vec<OrderCall>) -> Vec<Result<P
     let timeout = timeout(orders.iter().filter_map(|order| order.deadline).max());
     let request = Request::new(Method::POST, "/orders").fast_json(&OrderBatch { orders });
     let request = request.timeout(timeout + ANSWER_MARGIN);
-    let answered = call_for_batch("batch of orders", contexts, endpoint.send_once(&request)).await;
+    let answered = call_for_batch("batch of orders", count, contexts, endpoint.send_once(&request)).await;
     let placed = answered.and_then(|response| {
         let placed = response.parse_with(|_| parse_batch(&response.body))?;
         match placed.len() == count {

@@ -3,32 +3,32 @@
 use super::super::batches::{BATCH_LIMITS, not_accepted};
 use super::super::context::{RequestContext, call_for_batch};
 use super::super::{Error, Method, Request, Result, ServiceEndpoint};
+use crate::Deadline;
 use crate::batcher::Batcher;
 use crate::metrics::BatchMetrics;
-use crate::wire::{Decision, Decisions, Sale, SaleBatch};
-use crate::{Deadline, Position, StoreId};
+use crate::wire::{Decisions, Sale, SaleBatch};
 
-/// A sale, the deadline of its call, and the context of its request.
-type SaleCall = (Sale, Deadline, RequestContext);
-type SaleResult = Result<(Decision, Position, StoreId)>;
+/// The sales of one call, which are sent in the same batch.
+struct SaleCall {
+    sales: Vec<Sale>,
+    deadline: Deadline,
+    context: RequestContext,
+}
 
 /// Sends sales in batches over a separate connection: while one batch is in flight, the next one fills.
 #[derive(Clone)]
-pub(super) struct SaleBatcher(Batcher<SaleCall, SaleResult>);
+pub(super) struct SaleBatcher(Batcher<SaleCall, Result<Decisions>>);
 
 impl SaleBatcher {
     /// Must be called within a runtime.
     pub(super) fn new(endpoint: &ServiceEndpoint) -> Self {
         let endpoint = endpoint.with_own_connection();
         let send = move |batch| send(endpoint.clone(), batch);
-        Self(Batcher::new(
-            BATCH_LIMITS,
-            |(sale, ..): &SaleCall| sale.lines.len(),
-            send,
-        ))
+        let lines = |call: &SaleCall| call.sales.iter().map(|sale| sale.lines.len()).sum();
+        Self(Batcher::new(BATCH_LIMITS, lines, send))
     }
 
-    /// The metrics of the batches, and the number of queued sales.
+    /// The metrics of the batches, and the number of queued lines.
     pub(super) fn metrics(&self) -> (&BatchMetrics, usize) {
         (self.0.metrics(), self.0.queued())
     }
@@ -36,93 +36,49 @@ impl SaleBatcher {
     /// Sends sales, at most once, and waits until `deadline` for their decisions. `url` appears in errors.
     pub(super) async fn sell(&self, url: &str, sales: Vec<Sale>, deadline: Deadline) -> Result<Decisions> {
         let context = RequestContext::current();
-        let calls = sales.into_iter().map(|sale| (sale, deadline, context.clone()));
-        let called = tokio::time::timeout(deadline.remaining(), self.0.call_all(calls)).await;
-        let results = called.map_err(|_| Error::lost(url, "no answer in time"))?.into_iter();
-        let results = results.map(|result| result.map_err(|error| not_accepted(url, error))?);
-        join(url, results.collect())
-    }
-}
-
-/// Joins the decisions of sales that may be sent in several batches. If only some sales are decided, the outcome is unknown.
-fn join(url: &str, results: Vec<SaleResult>) -> Result<Decisions> {
-    let is_not_applied = |result: &SaleResult| result.as_ref().is_err_and(Error::is_not_applied);
-    let nothing_applied = results.iter().all(is_not_applied);
-    let mut decisions = Vec::with_capacity(results.len());
-    let mut last = None;
-    for result in results {
-        let (decision, head, store) = match result {
-            Err(error) if error.is_not_applied() && !nothing_applied => {
-                return Err(Error::lost(url, format!("not all sales were decided: {error}")));
-            }
-            result => result?,
+        let call = SaleCall {
+            sales,
+            deadline,
+            context,
         };
-        decisions.push(decision);
-        last = last.filter(|&(newest, _)| newest > head).or(Some((head, store)));
+        match tokio::time::timeout(deadline.remaining(), self.0.call(call)).await {
+            Ok(decided) => decided.map_err(|error| not_accepted(url, error))?,
+            Err(_) => Err(Error::lost(url, "no answer in time")),
+        }
     }
-    let (Position { epoch, seq: head }, store) = last.ok_or_else(|| Error::malformed(url, "a batch without sales"))?;
-    Ok(Decisions {
-        decisions,
-        head,
-        epoch,
-        store,
-    })
 }
 
-/// Sends a batch of sales, at most once.
-async fn send(endpoint: ServiceEndpoint, batch: Vec<SaleCall>) -> Vec<SaleResult> {
-    let deadline = batch.iter().map(|&(_, deadline, _)| deadline).max();
-    let (sales, contexts): (Vec<_>, Vec<_>) = batch.into_iter().map(|(sale, _, context)| (sale, context)).unzip();
+/// Sends a batch of sales, at most once. Returns the decisions of each call.
+async fn send(endpoint: ServiceEndpoint, batch: Vec<SaleCall>) -> Vec<Result<Decisions>> {
+    let deadline = batch.iter().map(|call| call.deadline).max();
+    let counts: Vec<usize> = batch.iter().map(|call| call.sales.len()).collect();
+    let (sales, contexts): (Vec<_>, Vec<_>) = batch.into_iter().map(|call| (call.sales, call.context)).unzip();
+    let sales: Vec<Sale> = sales.into_iter().flatten().collect();
     let count = sales.len();
     let request = Request::new(Method::POST, "/sales").fast_json(&SaleBatch { sales });
     let request = request.timeout(deadline.map(Deadline::remaining).unwrap_or_default());
-    let answered = call_for_batch("batch of sales", contexts, endpoint.send_once(&request)).await;
+    let answered = call_for_batch("batch of sales", count, contexts, endpoint.send_once(&request)).await;
     let decided = answered.and_then(|response| {
         let decided: Decisions = response.parse_fast()?;
-        let (head, store) = (decided.position(), decided.store);
-        let results = decided
-            .decisions
-            .into_iter()
-            .map(|decision| Ok((decision, head, store)));
-        match results.len() == count {
-            true => Ok(results.collect()),
+        match decided.decisions.len() == count {
+            true => Ok(decided),
             false => Err(Error::malformed(&response.url, "not one decision for each sale")),
         }
     });
-    decided.unwrap_or_else(|error| vec![Err(error); count])
+    match decided {
+        Ok(decided) => split(decided, &counts),
+        Err(error) => vec![Err(error); counts.len()],
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::batcher;
-    use crate::wire::Outcome;
-    use crate::{InlineVec, OrderId, Seq};
-
-    #[test]
-    fn the_outcome_of_partly_decided_sales_is_unknown() {
-        let decided = |seq: u64| {
-            let decision = Decision {
-                order: OrderId::generate(),
-                outcome: Outcome::Expired,
-                replayed: false,
-                entries: InlineVec::new(),
-                refused: InlineVec::new(),
-            };
-            Ok((decision, Position::from(Seq(seq)), StoreId::generate()))
-        };
-        let refused = || Err(not_accepted("http://catalog", batcher::Error::Full));
-        let lost = || Err(Error::lost("http://catalog", "closed"));
-        let join = |results| join("http://catalog", results);
-        assert_eq!(join(vec![decided(4), decided(7), decided(5)]).unwrap().head, Seq(7));
-        assert!(join(vec![refused(), refused()]).unwrap_err().is_not_applied());
-        for results in [
-            vec![decided(4), refused()],
-            vec![refused(), decided(4)],
-            vec![refused(), lost()],
-            vec![lost(), decided(4)],
-        ] {
-            assert!(!join(results).unwrap_err().is_not_applied());
-        }
-    }
+/// Splits the decisions of a batch into those of calls with these numbers of sales.
+fn split(batch: Decisions, counts: &[usize]) -> Vec<Result<Decisions>> {
+    let mut decisions = batch.decisions.into_iter();
+    let call = |&count| {
+        Ok(Decisions {
+            decisions: decisions.by_ref().take(count).collect(),
+            ..batch
+        })
+    };
+    counts.iter().map(call).collect()
 }
