@@ -58,7 +58,7 @@ impl Frontend {
     ) -> Response {
         self.observe_position(position);
         if let Some(written) = written {
-            self.live.apply_written(&written);
+            self.live.apply_written(&written, position);
         }
         self.live.wait_briefly(position).await;
         let response = match result {

@@ -12,15 +12,16 @@ mod sales;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use common::client::{self, AppendedEntries, Catalog};
-use common::wire::{BatchProblem, Decisions, Order, OrderResult, OrderResults, Sale, SaleBatch};
-use common::{Code, Deadline, Entry, InlineVec, OrderId, Position, Problem, Timestamp};
+use common::client::Catalog;
+use common::wire::{BatchProblem, Order, OrderResult, OrderResults, Sale, SaleBatch};
+use common::{Code, Deadline, OrderId, Position, Problem, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use ledger_position::LedgerPosition;
 pub(crate) use routes::routes;
+use sales::Sold;
 
 use crate::client_response::unknown_outcome;
 use crate::dependencies::Dependencies;
@@ -57,8 +58,7 @@ impl OrderService {
     pub(crate) fn place(self: &Arc<Self>, order: Order) -> DetachOnDrop<OrderResult> {
         let (service, id) = (Arc::clone(self), order.id);
         DetachOnDrop::new(async move {
-            let sell = |SaleBatch { sales }: SaleBatch, deadline| service.catalog.sell(sales, deadline);
-            let result = service.place_with(sell, [order]).await.pop();
+            let result = service.sell([order]).await.results.pop();
             let lost = || {
                 failed(Problem::new(Code::Internal, "The outcome of the order is unknown; look it up.").with_order(id))
             };
@@ -70,53 +70,29 @@ impl OrderService {
     /// that they added to the ledger, as far as the catalog's answers were received.
     pub(crate) fn place_batch(self: &Arc<Self>, orders: Vec<Order>) -> DetachOnDrop<OrderResults> {
         let service = Arc::clone(self);
-        DetachOnDrop::new(async move { service.place_with_entries(orders).await })
+        DetachOnDrop::new(async move {
+            let Sold {
+                results,
+                store,
+                entries,
+            } = service.sell(orders).await;
+            let Position { epoch, seq: head } = service.head();
+            OrderResults {
+                results: results.into_vec(),
+                head,
+                epoch,
+                store,
+                entries: entries.into_vec(),
+            }
+        })
     }
 
-    async fn place_with_entries(&self, orders: Vec<Order>) -> OrderResults {
-        let written = Mutex::<Option<AppendedEntries>>::default();
-        let (catalog, kept) = (&self.catalog, &written);
-        let sell = move |SaleBatch { sales }: SaleBatch, deadline| async move {
-            let decisions = catalog.sell(sales, deadline).await?;
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let same = kept.take().filter(|kept| kept.store == decisions.store);
-            let mut entries = same.map(|kept| kept.entries).unwrap_or_default();
-            entries.extend(new_entries(&decisions).cloned());
-            let store = decisions.store;
-            *kept = Some(AppendedEntries { store, entries });
-            Ok::<_, client::Error>(decisions)
-        };
-        let results = self.place_with(sell, orders).await;
-        let written = written.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (store, mut entries) = written.map(|written| (written.store, written.entries)).unzip();
-        let Position { epoch, seq: head } = self.head();
-        entries
-            .iter_mut()
-            .for_each(|entries: &mut Vec<Entry>| entries.sort_unstable_by_key(|entry| entry.seq));
-        OrderResults {
-            results: results.into_vec(),
-            head,
-            epoch,
-            store,
-            entries: entries.unwrap_or_default(),
-        }
-    }
-
-    async fn place_with<F, Fut>(&self, sell: F, orders: impl IntoIterator<Item = Order>) -> InlineVec<OrderResult>
-    where
-        F: Fn(SaleBatch, Deadline) -> Fut,
-        Fut: Future<Output = client::Result<Decisions>>,
-    {
+    async fn sell(&self, orders: impl IntoIterator<Item = Order>) -> Sold {
         let now = Timestamp::now();
         let sales = orders.into_iter().map(|order| sale(order, now));
+        let sell = |SaleBatch { sales }: SaleBatch, deadline| self.catalog.sell(sales, deadline);
         sales::sell_batch(sell, sales, now, Arc::clone(&self.position)).await
     }
-}
-
-/// The entries that decisions added to the ledger.
-fn new_entries(decisions: &Decisions) -> impl Iterator<Item = &Entry> {
-    let new = decisions.decisions.iter().filter(|decision| !decision.replayed);
-    new.flat_map(|decision| &decision.entries)
 }
 
 fn sale(order: Order, now: Timestamp) -> Sale {

@@ -12,7 +12,7 @@ use common::wire::{
     BatchProblem, BatchReceipt, Decision, Decisions, OrderLine, OrderResult, Outcome, Receipt, RefusedLine, Sale,
     SaleBatch,
 };
-use common::{Code, Deadline, Entry, InlineVec, Kind, Problem, Reason, Timestamp};
+use common::{Code, Deadline, Entry, InlineVec, Kind, Problem, Reason, StoreId, Timestamp};
 
 use super::ledger_position::LedgerPosition;
 use super::{failed, unknown};
@@ -30,20 +30,32 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_
 
 const _: () = assert!(SALE_TIMEOUT_MIN.as_millis() <= ATTEMPT_TIMEOUT.as_millis());
 
-/// Sells a batch; one result for each sale, in order. `sell` calls the catalog and ends at its deadline, so no timer is needed
+/// What became of a batch of sales.
+#[derive(Debug, Default)]
+pub(super) struct Sold {
+    /// One result for each sale, in order.
+    pub(super) results: InlineVec<OrderResult>,
+    /// The store of the last answer.
+    pub(super) store: Option<StoreId>,
+    /// The entries that the batch added to this store's ledger, in its order, as far as the answers were received.
+    pub(super) entries: InlineVec<Entry>,
+}
+
+/// Sells a batch. `sell` calls the catalog and ends at its deadline, so no timer is needed
 /// here. `now` is the time of the first attempt; the clock is read once for each further one.
 pub(super) async fn sell_batch<F, Fut>(
     sell: F,
     batch: impl IntoIterator<Item = Sale>,
     mut now: Timestamp,
     position: Arc<LedgerPosition>,
-) -> InlineVec<OrderResult>
+) -> Sold
 where
     F: Fn(SaleBatch, Deadline) -> Fut,
     Fut: Future<Output = Result<Decisions, Error>>,
 {
     let mut open: InlineVec<(usize, Sale)> = batch.into_iter().enumerate().collect();
     let mut results: InlineVec<(usize, OrderResult)> = InlineVec::with_capacity(open.len());
+    let mut sold = Sold::default();
     // A sale past its deadline may have been decided before only if the client chose its key.
     expire(&mut open, &mut results, now, |sale| !sale.keyed);
     let longest = |open: &[(usize, Sale)], now| open.iter().map(|(_, sale)| timeout(sale, now)).max();
@@ -56,13 +68,19 @@ where
         match sell(SaleBatch { sales }, attempt).await {
             Ok(decided) if decided.decisions.len() == open.len() => {
                 position.observe(decided.store, decided.position());
+                if sold.store.replace(decided.store) != Some(decided.store) {
+                    sold.entries.clear();
+                }
                 for ((index, sale), decision) in std::mem::take(&mut open).into_iter().zip(decided.decisions) {
                     // This request was not decided; if an earlier one may still be, send it again.
                     let is_undecided = matches!(decision.outcome, Outcome::TooManyRefusals | Outcome::StorageFull);
                     if is_undecided && sale.resent {
                         open.push((index, sale));
                     } else {
-                        results.push((index, result(&sale, decision)));
+                        results.push((index, result(&sale, &decision)));
+                        if !decision.replayed {
+                            sold.entries.extend(decision.entries);
+                        }
                     }
                 }
             }
@@ -92,7 +110,9 @@ where
         }
     }
     results.sort_unstable_by_key(|&(index, _)| index);
-    results.into_iter().map(|(_, result)| result).collect()
+    sold.results = results.into_iter().map(|(_, result)| result).collect();
+    sold.entries.sort_unstable_by_key(|entry| entry.seq);
+    sold
 }
 
 fn timeout(sale: &Sale, now: Timestamp) -> Duration {
@@ -130,21 +150,21 @@ fn not_sold(error: &Error) -> OrderResult {
 }
 
 /// The receipt or the problem of a decision.
-fn result(sale: &Sale, decision: Decision) -> OrderResult {
-    let Decision {
+fn result(sale: &Sale, decision: &Decision) -> OrderResult {
+    let &Decision {
         order,
         outcome,
         replayed,
-        entries,
-        refused,
+        ref entries,
+        ref refused,
     } = decision;
     let invalid = || Problem::new(Code::Internal, "The catalog sent an invalid decision.").with_order(Some(order));
     let problem = match outcome {
-        Outcome::Sold => match Receipt::from_entries(&entries) {
+        Outcome::Sold => match Receipt::from_entries(entries) {
             Some(receipt) => return OrderResult::Receipt(BatchReceipt { receipt, replayed }),
             None => invalid(),
         },
-        Outcome::Refused if entries.is_empty() => refusal(sale, &refused).unwrap_or_else(invalid),
+        Outcome::Refused if entries.is_empty() => refusal(sale, refused).unwrap_or_else(invalid),
         Outcome::Refused => {
             let refused: Vec<RefusedLine> = entries.iter().filter_map(refused_line).collect();
             refusal(sale, &refused).map_or_else(invalid, |problem| problem.with_order(Some(order)))

@@ -1,11 +1,11 @@
 //! The client's interface of the order service.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use super::{AsOf, Call, Freshness, ServiceClient};
-use crate::wire::{Order, OrderResult, Receipt};
+use crate::wire::{FastJson, Order, OrderResult, Receipt};
 use crate::{Entry, OrderId, Position, StoreId};
 
 /// The order service. Its errors have the meaning of the [`Catalog`](super::Catalog)'s.
@@ -38,11 +38,31 @@ pub enum PlacedOrder {
     Result(OrderResult),
 }
 
-/// Entries that a batch of orders added to a ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Entries that a batch of orders added to a ledger. They are parsed when they are needed: mostly the feed is faster.
+#[derive(Debug, Clone, PartialEq)]
 pub struct AppendedEntries {
     /// The store whose ledger it is.
     pub store: StoreId,
-    /// The entries in ledger order, possibly with gaps: entries of other batches.
-    pub entries: Vec<Entry>,
+    json: Bytes,
+    parsed: OnceLock<Vec<Entry>>,
+}
+
+impl AppendedEntries {
+    /// `json` is a list of entries; empty text stands for none.
+    pub fn new(store: StoreId, json: Bytes) -> Self {
+        let parsed = OnceLock::new();
+        Self { store, json, parsed }
+    }
+
+    /// The entries in ledger order, possibly with gaps: entries of other batches. None if the JSON is invalid; the feed delivers
+    /// them too.
+    pub fn entries(&self) -> &[Entry] {
+        self.parsed.get_or_init(|| match self.json.is_empty() {
+            true => Vec::new(),
+            false => Vec::from_json(&self.json).unwrap_or_else(|error| {
+                tracing::debug!(%error, "the entries in the answer to a batch of orders are invalid");
+                Vec::new()
+            }),
+        })
+    }
 }

@@ -19,7 +19,7 @@ use super::{AsOf, Call, Error, Freshness, Method, Probe, Request, Result, Servic
 use crate::batcher::Batcher;
 use crate::metrics::BatchMetrics;
 use crate::wire::{BatchReceipt, Order, OrderBatch, OrderResult, OrderResultLines, Receipt};
-use crate::{Code, Deadline, Entry, Epoch, Incident, OrderId, Position, Seq, StoreId};
+use crate::{Code, Deadline, Epoch, Incident, OrderId, Position, Seq, StoreId};
 
 /// The shortest timeout, even of a late order: the catalog may have decided it earlier.
 const PLACE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
@@ -121,8 +121,8 @@ struct RawResults<'a> {
     epoch: Epoch,
     #[serde(default)]
     store: Option<StoreId>,
-    #[serde(default)]
-    entries: Vec<Entry>,
+    #[serde(borrow, default)]
+    entries: Option<&'a RawValue>,
 }
 
 /// The answers to a batch, in the order of its orders.
@@ -143,11 +143,11 @@ fn parse_batch(body: &Bytes) -> std::result::Result<Vec<Placed>, String> {
                     seq: raw.head,
                 },
                 store: raw.store,
-                entries: raw.entries,
+                entries: raw.entries.map_or(b"", |entries| entries.get().as_bytes()),
             }
         }
     };
-    let written = store.map(|store| Arc::new(AppendedEntries { store, entries }));
+    let written = store.map(|store| Arc::new(AppendedEntries::new(store, body.slice_ref(entries))));
     let placed = |result| {
         Ok(Placed {
             result: parse_result(result, body)?,
@@ -208,7 +208,10 @@ mod tests {
             for placed in &batch {
                 assert_eq!(placed.position, "6.1".parse().unwrap());
                 let written = placed.written.as_deref().unwrap();
-                assert_eq!((written.store.to_string().as_str(), written.entries.len()), (store, 1));
+                assert_eq!(
+                    (written.store.to_string().as_str(), written.entries().len()),
+                    (store, 1)
+                );
             }
         }
         assert_eq!(
@@ -216,5 +219,15 @@ mod tests {
             Ok(Vec::new())
         );
         assert!(parse_batch(&Bytes::from("{}")).is_err());
+    }
+
+    #[test]
+    fn invalid_entries_do_not_make_the_outcome_of_a_batch_unknown() {
+        let store = "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4f";
+        let end = format!(r#""head":6,"store":"{store}","entries":[7]}}"#);
+        let body = format!("{{\"results\":[\n{{\"status\":\"sold\"}}\n],{end}");
+        let batch = parse_batch(&body.into()).unwrap();
+        assert_eq!(batch[0].result, PlacedOrder::Json(r#"{"status":"sold"}"#.into()));
+        assert_eq!(batch[0].written.as_deref().unwrap().entries(), []);
     }
 }

@@ -2,7 +2,7 @@
 //! parsing them.
 
 use super::{BatchReceipt, FastJson, JsonReader, OrderResult, OrderResults};
-use crate::{Entry, Epoch, Position, Seq, StoreId};
+use crate::{Epoch, Position, Seq, StoreId};
 
 impl OrderResults {
     /// JSON with one result per line.
@@ -52,8 +52,8 @@ pub struct OrderResultLines<'a> {
     pub position: Position,
     /// The ledger's store, if known.
     pub store: Option<StoreId>,
-    /// The entries that the batch added to the ledger.
-    pub entries: Vec<Entry>,
+    /// The JSON of the entries that the batch added to the ledger; empty if there are none.
+    pub entries: &'a [u8],
 }
 
 impl<'a> OrderResultLines<'a> {
@@ -80,6 +80,8 @@ impl<'a> OrderResultLines<'a> {
             start = end + 1;
         }
         let end = str::from_utf8(lines.get(last + 1..)?.strip_prefix(Self::LAST)?).ok()?;
+        let end = end.strip_suffix('}')?;
+        let (end, entries) = end.split_once(Self::ENTRIES).unwrap_or((end, ""));
         let mut end = JsonReader::new(end);
         let seq = Seq::read_json(&mut end)?;
         let epoch = match end.skip(Self::EPOCH) {
@@ -90,16 +92,11 @@ impl<'a> OrderResultLines<'a> {
             Some(()) => Some(StoreId::read_json(&mut end)?),
             None => None,
         };
-        let entries = match end.skip(Self::ENTRIES) {
-            Some(()) => Vec::read_json(&mut end)?,
-            None => Vec::new(),
-        };
-        end.skip("}")?;
         end.is_at_end().then_some(Self {
             results,
             position: Position { epoch, seq },
             store,
-            entries,
+            entries: entries.as_bytes(),
         })
     }
 }

@@ -22,16 +22,15 @@ impl Live {
     }
 
     /// Applies the entries of an own purchase, if they belong to the feed's ledger and follow the applied entries. The feed skips
-    /// them later, and delivers the others.
-    pub(in crate::frontend) fn apply_written(&self, written: &AppendedEntries) {
-        let last = written.entries.last().map(|last| last.seq);
-        if last <= self.head().map(|head| head.seq) {
+    /// them later, and delivers the others. `position` is that of the answer: no entry of it is newer.
+    pub(in crate::frontend) fn apply_written(&self, written: &AppendedEntries, position: Position) {
+        if Some(position) <= self.head() {
             return;
         }
         let mut state = self.state();
         if state.store == Some(written.store) && state.live && state.to_compare.is_none() {
             let head = self.head().unwrap_or_default();
-            self.apply_next(&mut state, continuation(&written.entries, head.seq));
+            self.apply_next(&mut state, continuation(written.entries(), head.seq));
         }
     }
 }

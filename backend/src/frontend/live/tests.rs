@@ -169,12 +169,18 @@ async fn an_order_is_resumed_after_as_a_whole() {
     );
 }
 
+/// Applies the answer to an own purchase, with the position of its last entry.
+fn apply_written(live: &Live, store: StoreId, entries: &[Entry]) {
+    let position = at(entries.last().unwrap().seq.0);
+    let json = serde_json::to_vec(entries).unwrap().into();
+    live.apply_written(&AppendedEntries::new(store, json), position);
+}
+
 #[test]
 fn an_answer_is_applied_as_far_as_it_continues_the_feed_of_its_store_and_the_feed_skips_it() {
     let (live, store) = (Live::new(), StoreId::generate());
     let written = |store, entries: &[Entry]| {
-        let entries = entries.to_vec();
-        live.apply_written(&AppendedEntries { store, entries });
+        apply_written(&live, store, entries);
         live.head().map(|head| head.seq.0)
     };
     let entries: Vec<Entry> = (5..12).map(|seq| fixture::sold(seq, 2, 100 - seq)).collect();
@@ -223,7 +229,7 @@ fn a_connection_behind_the_applied_answers_continues_and_one_of_a_shorter_ledger
         let (live, store) = (Live::new(), StoreId::generate());
         connected(4, store, 4).take(&live);
         let entries = vec![fixture::sold(5, 2, 9), fixture::sold(6, 2, 8)];
-        live.apply_written(&AppendedEntries { store, entries });
+        apply_written(&live, store, &entries);
         Disconnected.take(&live);
         connected(head, store, 4).take(&live);
         assert_eq!(live.head(), Some(at(if continues { 6 } else { 4 })));
@@ -262,7 +268,7 @@ async fn another_entry_at_the_last_position_makes_every_subscriber_resync() {
         let entries = vec![fixture::sold(6, 2, 8)];
         Disconnected.take(&live);
         connected(6, store, 5).take(&live);
-        live.apply_written(&AppendedEntries { store, entries });
+        apply_written(&live, store, &entries);
         assert_eq!(
             live.head(),
             Some(at(5)),

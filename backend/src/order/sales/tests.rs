@@ -58,8 +58,12 @@ async fn sell(
         calls.push(batch.sales);
         std::future::ready(response)
     };
-    let results = sell_batch(catalog, batch, Timestamp::now(), Arc::clone(&position)).await;
-    (results.into_vec(), calls.into_inner().unwrap(), position.head().seq.0)
+    let sold = sell_batch(catalog, batch, Timestamp::now(), Arc::clone(&position)).await;
+    (
+        sold.results.into_vec(),
+        calls.into_inner().unwrap(),
+        position.head().seq.0,
+    )
 }
 
 /// The problem's code; `None` for a receipt.
@@ -156,8 +160,44 @@ async fn even_a_sale_after_its_deadline_has_time_for_its_answer() {
         std::future::ready(sold(&batch))
     };
     let late = sale(true, Deadline::from_millis(1));
-    let results = sell_batch(catalog, [late], Timestamp::now(), Arc::default()).await;
-    assert_eq!(code(&results[0]), None);
+    let sold = sell_batch(catalog, [late], Timestamp::now(), Arc::default()).await;
+    assert_eq!(code(&sold.results[0]), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_has_the_entries_that_it_added_to_the_ledger_of_its_last_answer() {
+    let stores = [StoreId::generate(), StoreId::generate()];
+    // After a lost answer, the next one leaves the third sale undecided, so it is sent once more.
+    for last in stores {
+        let calls = Mutex::new(0);
+        let catalog = |batch: SaleBatch, _: Deadline| {
+            let mut calls = calls.lock().unwrap();
+            *calls += 1;
+            let mut decisions = sold(&batch).unwrap();
+            match *calls {
+                1 => return std::future::ready(LOST()),
+                2 => {
+                    decisions.store = stores[0];
+                    decisions.decisions[0].entries[0].seq = Seq(7);
+                    decisions.decisions[1].replayed = true;
+                    decisions.decisions[2].outcome = Outcome::StorageFull;
+                    decisions.decisions[2].entries.clear();
+                }
+                _ => decisions.store = last,
+            }
+            std::future::ready(Ok(decisions))
+        };
+        let deadline = Deadline::after(Duration::from_secs(5));
+        let batch = [(); 3].map(|()| sale(true, deadline));
+        let ids = batch.each_ref().map(|sale| Some(sale.id));
+        let sold = sell_batch(catalog, batch, Timestamp::now(), Arc::default()).await;
+        let orders: Vec<_> = sold.entries.iter().map(|entry| entry.order).collect();
+        assert_eq!(sold.store, Some(last));
+        match last == stores[0] {
+            true => assert_eq!(orders, [ids[2], ids[0]], "in the order of the ledger"),
+            false => assert_eq!(orders, [ids[2]], "entries of another store"),
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,7 +294,7 @@ fn refused_basket(is_unknown: bool, is_recorded: bool) -> Problem {
         entries: entries.filter(|_| is_recorded).collect(),
         refused: refused.filter(|_| !is_recorded).collect(),
     };
-    match result(&sale, decision) {
+    match result(&sale, &decision) {
         OrderResult::Problem(BatchProblem { problem, .. }) => problem,
         receipt => panic!("{receipt:?}"),
     }
