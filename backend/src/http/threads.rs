@@ -4,8 +4,9 @@
 //! costs more than it gains for short tasks.
 //!
 //! Batches and feeds between processes run in the current runtime. All purchases wait for them, so they must not wait for many
-//! requests: other threads serve the connections, all but one, which spares a lone client the way between two threads. Where
-//! the services call each other directly, such a client has no way to spare, and the current runtime serves none.
+//! requests: the current runtime serves one connection, which saves a lone client two thread switches, and other threads serve
+//! the rest. Where the services call each other directly, purchases do not pass through the current runtime, and it serves no
+//! connection.
 
 use std::sync::{Arc, mpsc};
 use std::{io, thread};
@@ -47,7 +48,8 @@ impl ConnectionThreads {
         Self::new(0, Vec::new())
     }
 
-    /// Serves on `count` new threads, but up to `current_max` connections on the current runtime, or all without new threads.
+    /// Serves up to `current_max` connections on the current runtime and the others on `count` new threads. If `count` is 0, the
+    /// current runtime serves all.
     ///
     /// # Errors
     /// If the system starts no more threads.

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use ledger_position::LedgerPosition;
 pub(crate) use routes::routes;
-use sales::Sold;
+use sales::BatchOutcome;
 
 use crate::client_response::unknown_outcome;
 use crate::dependencies::Dependencies;
@@ -71,7 +71,7 @@ impl OrderService {
     pub(crate) fn place_batch(self: &Arc<Self>, orders: Vec<Order>) -> DetachOnDrop<OrderResults> {
         let service = Arc::clone(self);
         DetachOnDrop::new(async move {
-            let Sold {
+            let BatchOutcome {
                 results,
                 store,
                 entries,
@@ -87,7 +87,7 @@ impl OrderService {
         })
     }
 
-    async fn sell(&self, orders: impl IntoIterator<Item = Order>) -> Sold {
+    async fn sell(&self, orders: impl IntoIterator<Item = Order>) -> BatchOutcome {
         let now = Timestamp::now();
         let sales = orders.into_iter().map(|order| sale(order, now));
         let sell = |SaleBatch { sales }: SaleBatch, deadline| self.catalog.sell(sales, deadline);

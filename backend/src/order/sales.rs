@@ -30,9 +30,9 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_
 
 const _: () = assert!(SALE_TIMEOUT_MIN.as_millis() <= ATTEMPT_TIMEOUT.as_millis());
 
-/// What became of a batch of sales.
+/// The results of a batch of sales.
 #[derive(Debug, Default)]
-pub(super) struct Sold {
+pub(super) struct BatchOutcome {
     /// One result for each sale, in order.
     pub(super) results: InlineVec<OrderResult>,
     /// The store of the last answer.
@@ -48,14 +48,14 @@ pub(super) async fn sell_batch<F, Fut>(
     batch: impl IntoIterator<Item = Sale>,
     mut now: Timestamp,
     position: Arc<LedgerPosition>,
-) -> Sold
+) -> BatchOutcome
 where
     F: Fn(SaleBatch, Deadline) -> Fut,
     Fut: Future<Output = Result<Decisions, Error>>,
 {
     let mut open: InlineVec<(usize, Sale)> = batch.into_iter().enumerate().collect();
     let mut results: InlineVec<(usize, OrderResult)> = InlineVec::with_capacity(open.len());
-    let mut sold = Sold::default();
+    let mut outcome = BatchOutcome::default();
     // A sale past its deadline may have been decided before only if the client chose its key.
     expire(&mut open, &mut results, now, |sale| !sale.keyed);
     let longest = |open: &[(usize, Sale)], now| open.iter().map(|(_, sale)| timeout(sale, now)).max();
@@ -68,8 +68,8 @@ where
         match sell(SaleBatch { sales }, attempt).await {
             Ok(decided) if decided.decisions.len() == open.len() => {
                 position.observe(decided.store, decided.position());
-                if sold.store.replace(decided.store) != Some(decided.store) {
-                    sold.entries.clear();
+                if outcome.store.replace(decided.store) != Some(decided.store) {
+                    outcome.entries.clear();
                 }
                 for ((index, sale), decision) in std::mem::take(&mut open).into_iter().zip(decided.decisions) {
                     // This request was not decided; if an earlier one may still be, send it again.
@@ -79,7 +79,7 @@ where
                     } else {
                         results.push((index, result(&sale, &decision)));
                         if !decision.replayed {
-                            sold.entries.extend(decision.entries);
+                            outcome.entries.extend(decision.entries);
                         }
                     }
                 }
@@ -110,9 +110,9 @@ where
         }
     }
     results.sort_unstable_by_key(|&(index, _)| index);
-    sold.results = results.into_iter().map(|(_, result)| result).collect();
-    sold.entries.sort_unstable_by_key(|entry| entry.seq);
-    sold
+    outcome.results = results.into_iter().map(|(_, result)| result).collect();
+    outcome.entries.sort_unstable_by_key(|entry| entry.seq);
+    outcome
 }
 
 fn timeout(sale: &Sale, now: Timestamp) -> Duration {
